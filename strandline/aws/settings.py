@@ -1,0 +1,106 @@
+"""The environment of every function and job, as typed models: infra writes it, and nothing else reads it."""
+
+import os
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """Read this model's fields from upper-case environment variables.
+
+        Raises:
+            RuntimeError: naming each variable that is missing or wrong: a fault of the deployment, not of an input.
+        """
+        present = {name: os.environ[name.upper()] for name in cls.model_fields if name.upper() in os.environ}
+        try:
+            return cls.model_validate(present)
+        except ValidationError as error:
+            wrong = ", ".join(sorted(str(item["loc"][0]).upper() for item in error.errors()))
+            raise RuntimeError(f"environment variables missing or wrong: {wrong}") from None
+
+
+class RegistrationSettings(_Settings):
+    """Of `register_object`."""
+
+    landing_bucket: str
+    submissions_table: str
+    state_machine_arn: str
+
+
+class ExpirySettings(_Settings):
+    """Of `expire_submissions`. A submission without all its files expires `incomplete_after_s` after its last one."""
+
+    landing_bucket: str
+    quarantine_bucket: str
+    submissions_table: str
+    alerts_topic_arn: str
+    incomplete_after_s: int = Field(gt=0)
+
+
+class StateSettings(_Settings):
+    """Of `record_state`."""
+
+    submissions_table: str
+
+
+class ValidationSettings(_Settings):
+    """Of `validate_files`, the function. Over the limit the function passes the submission on to the job."""
+
+    landing_bucket: str
+    references_bucket: str
+    submissions_table: str
+    lambda_validation_limit_bytes: int = Field(gt=0)
+
+
+class ConclusionSettings(_Settings):
+    """Of `conclude_failure`."""
+
+    landing_bucket: str
+    quarantine_bucket: str
+    analysis_bucket: str
+    submissions_table: str
+    alerts_topic_arn: str
+
+
+class DeliverySettings(_Settings):
+    """Of `build_bundle` and `build_report`."""
+
+    analysis_bucket: str
+    references_bucket: str
+    submissions_table: str
+
+
+class JobSettings(_Settings):
+    """Of every Batch job. `threads` equals its vCPUs."""
+
+    submission_id: str
+    submissions_table: str
+    threads: int = Field(gt=0)
+
+
+class ReadsJobSettings(JobSettings):
+    """Of `validate_files`, the job, and `align_reads`."""
+
+    landing_bucket: str
+    references_bucket: str
+    analysis_bucket: str
+
+
+class VariantsJobSettings(JobSettings):
+    """Of `call_variants`, `annotate_variants` and `filter_and_qc`."""
+
+    references_bucket: str
+    analysis_bucket: str
+
+
+class LakeJobSettings(JobSettings):
+    """Of `load_lake`."""
+
+    analysis_bucket: str
+    glue_database: str
+    lake_bucket: str

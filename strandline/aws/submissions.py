@@ -1,0 +1,383 @@
+"""The submissions table: what landed, where each submission stands, and every change of that.
+
+One item collection a submission, partition key `pk` = `SUBMISSION#{id}`:
+
+| `sk` | holds |
+| --- | --- |
+| `STATE` | state, version of the state, sample id, cause of a failure; on index `by_state` by state and time |
+| `FILE#{name}` | object version, size and landing time of one file |
+| `MANIFEST` | the manifest as it was when the submission started |
+| `CHANGE#{version}` | who moved the state when, from what to what, and why; written in the transaction of the move |
+| `FAILURE#{step}` | the cause that a step gave before it ended |
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from strandline.errors import RejectedInputError, TemporaryError
+from strandline.journey import ALLOWED_MOVES, FINAL_FOR_THE_WORKFLOW, SubmissionState
+from strandline.landing.manifest import Manifest, parse_manifest
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef, UpdateTypeDef
+
+_MOVE_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class LandedFile:
+    """One object version in the landing bucket. `size_bytes` is of the object as stored."""
+
+    name: str
+    version_id: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why something ended: a stable code, words for a person, and the step where it happened."""
+
+    code: str
+    message: str
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionRecord:
+    """Where one submission stands. Times are ISO 8601 in UTC; `version` counts state changes from 1."""
+
+    submission_id: str
+    state: SubmissionState
+    version: int
+    created_at: str
+    updated_at: str
+    sample_id: str | None = None
+    cause: Cause | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the workflow is done with it."""
+        return self.state in FINAL_FOR_THE_WORKFLOW
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """One move: `before` is None for the first."""
+
+    version: int
+    before: SubmissionState | None
+    after: SubmissionState
+    who: str
+    when: str
+    why: str
+
+
+class SubmissionsTable:
+    """Reads and writes the submissions table through a DynamoDB client."""
+
+    def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
+        self._client = client
+        self._table = table_name
+
+    def register_file(self, submission_id: str, file: LandedFile, *, sequencer: str, now: datetime) -> bool:
+        """Note that a file landed; False where the submission has started already and takes no more files.
+
+        An event that comes twice changes nothing; of two versions of a file the one with the later `sequencer`
+        (S3's order of events on one key) stays.
+        """
+        self._create(submission_id, now)
+        put: PutTypeDef = {
+            "TableName": self._table,
+            "Item": {
+                **_key(submission_id, f"FILE#{file.name}"),
+                "version_id": {"S": file.version_id},
+                "size_bytes": {"N": str(file.size_bytes)},
+                "sequencer": {"S": sequencer},
+                "landed_at": {"S": _iso(now)},
+            },
+            "ConditionExpression": "attribute_not_exists(pk) OR sequencer < :s",
+            "ExpressionAttributeValues": {":s": {"S": sequencer}},
+        }
+        return self._transact_while_received(submission_id, {"Put": put})
+
+    def register_manifest(self, submission_id: str, manifest: Manifest) -> bool:
+        """Keep the manifest with the submission; False where the submission has started already."""
+        note_sample: UpdateTypeDef = {
+            "TableName": self._table,
+            "Key": _key(submission_id, "STATE"),
+            "UpdateExpression": "SET sample_id = :sample",
+            "ConditionExpression": "#s = :received",
+            "ExpressionAttributeNames": {"#s": "state"},
+            "ExpressionAttributeValues": {
+                ":received": {"S": SubmissionState.RECEIVED},
+                ":sample": {"S": manifest.sample.sample_id},
+            },
+        }
+        put: PutTypeDef = {
+            "TableName": self._table,
+            "Item": {**_key(submission_id, "MANIFEST"), "body": {"S": manifest.to_json().decode()}},
+        }
+        return self._transact([{"Update": note_sample}, {"Put": put}]) or self._is_received(submission_id)
+
+    def landed_files(self, submission_id: str) -> list[LandedFile]:
+        """Return the files that landed so far, the manifest among them, read consistently."""
+        return [
+            LandedFile(item["sk"]["S"].removeprefix("FILE#"), item["version_id"]["S"], int(item["size_bytes"]["N"]))
+            for item in self._items(submission_id, "FILE#")
+        ]
+
+    def manifest(self, submission_id: str) -> Manifest:
+        """Return the registered manifest.
+
+        Raises:
+            RejectedInputError: `manifest_missing`.
+        """
+        response = self._client.get_item(
+            TableName=self._table, Key=_key(submission_id, "MANIFEST"), ConsistentRead=True
+        )
+        if "Item" not in response:
+            raise RejectedInputError("manifest_missing", f"submission {submission_id} has no readable manifest")
+        return parse_manifest(response["Item"]["body"]["S"].encode())
+
+    def get(self, submission_id: str) -> SubmissionRecord | None:
+        """Return where the submission stands, or None where nothing of it landed."""
+        response = self._client.get_item(TableName=self._table, Key=_key(submission_id, "STATE"), ConsistentRead=True)
+        return _record(response["Item"]) if "Item" in response else None
+
+    def list_by_state(self, state: SubmissionState) -> list[SubmissionRecord]:
+        """Return the submissions in one state, longest unchanged first."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            IndexName="by_state",
+            KeyConditionExpression="gsi1pk = :p",
+            ExpressionAttributeValues={":p": {"S": f"STATE#{state}"}},
+        )
+        return [_record(item) for page in pages for item in page["Items"]]
+
+    def list_all(self) -> list[SubmissionRecord]:
+        """Return all submissions, the last changed first."""
+        records = [record for state in SubmissionState for record in self.list_by_state(state)]
+        return sorted(records, key=lambda record: record.updated_at, reverse=True)
+
+    def changes(self, submission_id: str) -> list[StateChange]:
+        """Return every state change of the submission in order."""
+        return [
+            StateChange(
+                version=int(item["version"]["N"]),
+                before=SubmissionState(item["before"]["S"]) if "before" in item else None,
+                after=SubmissionState(item["after"]["S"]),
+                who=item["who"]["S"],
+                when=item["when"]["S"],
+                why=item["why"]["S"],
+            )
+            for item in self._items(submission_id, "CHANGE#")
+        ]
+
+    def move(
+        self,
+        submission_id: str,
+        state: SubmissionState,
+        *,
+        who: str,
+        why: str,
+        now: datetime,
+        cause: Cause | None = None,
+    ) -> SubmissionRecord:
+        """Move a submission to `state` and write the change beside it in one transaction.
+
+        Moving to where it stands already changes nothing, so that a step may run twice.
+
+        Raises:
+            RejectedInputError: `submission_unknown` or `move_not_allowed`.
+            TemporaryError: `state_contended`, when other writers won every race.
+        """
+        for _ in range(_MOVE_ATTEMPTS):
+            current = self.get(submission_id)
+            if current is None:
+                raise RejectedInputError("submission_unknown", f"no submission {submission_id}")
+            if current.state is state:
+                return current
+            if state not in ALLOWED_MOVES[current.state]:
+                raise RejectedInputError(
+                    "move_not_allowed", f"submission {submission_id} is {current.state} and cannot become {state}"
+                )
+            if self._transact(self._move_items(current, state, who=who, why=why, now=now, cause=cause)):
+                moved = self.get(submission_id)
+                if moved is not None:
+                    return moved
+        raise TemporaryError("state_contended", f"the state of {submission_id} changed under every try")
+
+    def record_failure(self, submission_id: str, cause: Cause) -> None:
+        """Keep the cause that a step gives before it ends, for `conclude_failure` to read."""
+        self._client.put_item(
+            TableName=self._table,
+            Item={
+                **_key(submission_id, f"FAILURE#{cause.step}"),
+                "code": {"S": cause.code},
+                "message": {"S": cause.message},
+            },
+        )
+
+    def failure(self, submission_id: str, step: str) -> Cause | None:
+        """Return the cause that this step gave, or None where it ended without a word."""
+        response = self._client.get_item(
+            TableName=self._table, Key=_key(submission_id, f"FAILURE#{step}"), ConsistentRead=True
+        )
+        if "Item" not in response:
+            return None
+        return Cause(response["Item"]["code"]["S"], response["Item"]["message"]["S"], step)
+
+    def forget_failure(self, submission_id: str, step: str) -> None:
+        """Drop the cause of an earlier attempt, so that it is not taken for this one's."""
+        self._client.delete_item(TableName=self._table, Key=_key(submission_id, f"FAILURE#{step}"))
+
+    def _create(self, submission_id: str, now: datetime) -> None:
+        state = SubmissionState.RECEIVED
+        stamp = {"S": _iso(now)}
+        first = {**_key(submission_id, "STATE"), "state": {"S": state}, "version": {"N": "1"}}
+        index = {"gsi1pk": {"S": f"STATE#{state}"}, "gsi1sk": stamp}
+        change = _change_item(submission_id, 1, None, state, who="register_object", why="First file landed.", now=now)
+        self._transact(
+            [
+                {
+                    "Put": {
+                        "TableName": self._table,
+                        "Item": {**first, **index, "created_at": stamp, "updated_at": stamp},
+                        "ConditionExpression": "attribute_not_exists(pk)",
+                    }
+                },
+                {"Put": {"TableName": self._table, "Item": change}},
+            ]
+        )
+
+    def _transact_while_received(self, submission_id: str, write: "TransactWriteItemTypeDef") -> bool:
+        guard: TransactWriteItemTypeDef = {
+            "ConditionCheck": {
+                "TableName": self._table,
+                "Key": _key(submission_id, "STATE"),
+                "ConditionExpression": "#s = :received",
+                "ExpressionAttributeNames": {"#s": "state"},
+                "ExpressionAttributeValues": {":received": {"S": SubmissionState.RECEIVED}},
+            }
+        }
+        return self._transact([guard, write]) or self._is_received(submission_id)
+
+    def _is_received(self, submission_id: str) -> bool:
+        record = self.get(submission_id)
+        return record is not None and record.state is SubmissionState.RECEIVED
+
+    def _move_items(
+        self,
+        current: SubmissionRecord,
+        state: SubmissionState,
+        *,
+        who: str,
+        why: str,
+        now: datetime,
+        cause: Cause | None,
+    ) -> "list[TransactWriteItemTypeDef]":
+        version = current.version + 1
+        sets = ["#s = :state", "version = :next", "gsi1pk = :index", "gsi1sk = :now", "updated_at = :now"]
+        values: dict[str, Any] = {
+            ":state": {"S": state},
+            ":next": {"N": str(version)},
+            ":seen": {"N": str(current.version)},
+            ":index": {"S": f"STATE#{state}"},
+            ":now": {"S": _iso(now)},
+        }
+        removes = "" if cause else " REMOVE cause_code, cause_message, cause_step"
+        if cause:
+            sets += ["cause_code = :code", "cause_message = :message", "cause_step = :step"]
+            values |= {":code": {"S": cause.code}, ":message": {"S": cause.message}, ":step": {"S": cause.step}}
+        return [
+            {
+                "Update": {
+                    "TableName": self._table,
+                    "Key": _key(current.submission_id, "STATE"),
+                    "UpdateExpression": f"SET {', '.join(sets)}{removes}",
+                    "ConditionExpression": "version = :seen",
+                    "ExpressionAttributeNames": {"#s": "state"},
+                    "ExpressionAttributeValues": values,
+                }
+            },
+            {
+                "Put": {
+                    "TableName": self._table,
+                    "Item": _change_item(
+                        current.submission_id, version, current.state, state, who=who, why=why, now=now
+                    ),
+                    "ConditionExpression": "attribute_not_exists(pk)",
+                }
+            },
+        ]
+
+    def _transact(self, items: "Sequence[TransactWriteItemTypeDef]") -> bool:
+        """Write all or nothing; False where a condition did not hold."""
+        try:
+            self._client.transact_write_items(TransactItems=items)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "TransactionCanceledException":
+                raise
+            reasons = {str(reason.get("Code")) for reason in error.response.get("CancellationReasons", [])}
+            if not reasons <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
+                raise
+            return False
+        return True
+
+    def _items(self, submission_id: str, prefix: str) -> list[dict[str, Any]]:
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :p AND begins_with(sk, :s)",
+            ExpressionAttributeValues={":p": _key(submission_id, "")["pk"], ":s": {"S": prefix}},
+            ConsistentRead=True,
+        )
+        return [item for page in pages for item in page["Items"]]
+
+
+def _key(submission_id: str, sort_key: str) -> dict[str, Any]:
+    return {"pk": {"S": f"SUBMISSION#{submission_id}"}, "sk": {"S": sort_key}}
+
+
+def _change_item(
+    submission_id: str,
+    version: int,
+    before: SubmissionState | None,
+    after: SubmissionState,
+    *,
+    who: str,
+    why: str,
+    now: datetime,
+) -> dict[str, Any]:
+    item = {
+        **_key(submission_id, f"CHANGE#{version:06d}"),
+        "version": {"N": str(version)},
+        "after": {"S": after},
+        "who": {"S": who},
+        "when": {"S": _iso(now)},
+        "why": {"S": why},
+    }
+    return item | ({"before": {"S": before}} if before else {})
+
+
+def _record(item: dict[str, Any]) -> SubmissionRecord:
+    cause = None
+    if "cause_code" in item:
+        cause = Cause(item["cause_code"]["S"], item["cause_message"]["S"], item["cause_step"]["S"])
+    return SubmissionRecord(
+        submission_id=item["pk"]["S"].removeprefix("SUBMISSION#"),
+        state=SubmissionState(item["state"]["S"]),
+        version=int(item["version"]["N"]),
+        created_at=item["created_at"]["S"],
+        updated_at=item["updated_at"]["S"],
+        sample_id=item.get("sample_id", {}).get("S"),
+        cause=cause,
+    )
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds")

@@ -1,0 +1,163 @@
+"""The way of a submission: its states, the moves between them, and every S3 key on it.
+
+Nothing else in Strandline builds a key. Keys derive from the submission id alone, so that a step run twice overwrites
+its own output and two submissions never meet.
+"""
+
+import re
+from enum import StrEnum
+
+from strandline.errors import RejectedInputError
+
+MANIFEST_NAME = "manifest.json"
+LANDING_PREFIX = "submissions/"
+_SUBMISSION_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+_SAMPLE_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.)){0,62}")
+_FILE_NAME = re.compile(r"[A-Za-z0-9_-](?:[A-Za-z0-9_-]|\.(?!\.)){0,126}")
+
+
+class SubmissionState(StrEnum):
+    """Where a submission stands. See `ALLOWED_MOVES`."""
+
+    RECEIVED = "RECEIVED"
+    VALIDATING = "VALIDATING"
+    QUARANTINED = "QUARANTINED"
+    ANALYSING = "ANALYSING"
+    LOADED = "LOADED"
+    IN_REVIEW = "IN_REVIEW"
+    RELEASED = "RELEASED"
+    AMENDED = "AMENDED"
+    WITHDRAWN = "WITHDRAWN"
+    FAILED = "FAILED"
+
+
+_S = SubmissionState
+ALLOWED_MOVES: dict[SubmissionState, frozenset[SubmissionState]] = {
+    _S.RECEIVED: frozenset({_S.VALIDATING, _S.QUARANTINED, _S.FAILED}),
+    _S.VALIDATING: frozenset({_S.ANALYSING, _S.QUARANTINED, _S.FAILED}),
+    _S.ANALYSING: frozenset({_S.LOADED, _S.QUARANTINED, _S.FAILED}),
+    _S.LOADED: frozenset({_S.IN_REVIEW, _S.QUARANTINED, _S.FAILED}),
+    _S.IN_REVIEW: frozenset({_S.RELEASED, _S.WITHDRAWN, _S.QUARANTINED, _S.FAILED}),
+    _S.RELEASED: frozenset({_S.AMENDED, _S.WITHDRAWN}),
+    _S.AMENDED: frozenset({_S.AMENDED, _S.WITHDRAWN}),
+    _S.WITHDRAWN: frozenset(),
+    # a redrive of the workflow goes on from the step that failed
+    _S.FAILED: frozenset({_S.VALIDATING, _S.ANALYSING, _S.LOADED, _S.IN_REVIEW, _S.QUARANTINED}),
+    _S.QUARANTINED: frozenset(),
+}
+FINAL_FOR_THE_WORKFLOW = frozenset({_S.IN_REVIEW, _S.QUARANTINED, _S.FAILED, _S.RELEASED, _S.AMENDED, _S.WITHDRAWN})
+
+
+def is_submission_id(text: str) -> bool:
+    """Tell whether `text` can name a submission: lower-case letters, digits and hyphens, at most 64.
+
+    Step Functions takes it as the execution name and S3 as one folder, so nothing else is allowed.
+
+    >>> is_submission_id("hg002-5f2a"), is_submission_id("../etc"), is_submission_id("A")
+    (True, False, False)
+    """
+    return _SUBMISSION_ID.fullmatch(text) is not None
+
+
+def check_sample_id(sample_id: str) -> str:
+    """Return `sample_id` unchanged.
+
+    Raises:
+        RejectedInputError: `invalid_sample_id`, where it is not 1 to 63 letters, digits, `_`, `-` and single dots,
+            beginning with a letter or digit. It becomes a file name, a read group and a VCF column.
+    """
+    if _SAMPLE_ID.fullmatch(sample_id) is None:
+        raise RejectedInputError(
+            "invalid_sample_id",
+            "the sample id may hold letters, digits, '_', '-' and single dots, at most 63, and begins with a letter "
+            "or digit; no path, no space. Rename the sample and submit again",
+        )
+    return sample_id
+
+
+def check_file_name(name: str) -> str:
+    """Return `name` unchanged.
+
+    Raises:
+        RejectedInputError: `invalid_file_name`, where it is anything but one plain file name.
+    """
+    if _FILE_NAME.fullmatch(name) is None:
+        raise RejectedInputError(
+            "invalid_file_name",
+            "a file name may hold letters, digits, '_', '-' and single dots, at most 127, and no path. Rename the "
+            "file and submit again",
+        )
+    return name
+
+
+def split_landing_key(key: str) -> tuple[str, str] | None:
+    """Return the submission id and file name that a landing key names, or None where it names none.
+
+    >>> split_landing_key("submissions/hg002-5f2a/manifest.json")
+    ('hg002-5f2a', 'manifest.json')
+    >>> split_landing_key("submissions/hg002-5f2a/deep/er.fastq") is None
+    True
+    """
+    if not key.startswith(LANDING_PREFIX):
+        return None
+    submission_id, _, name = key.removeprefix(LANDING_PREFIX).partition("/")
+    if not is_submission_id(submission_id) or _FILE_NAME.fullmatch(name) is None:
+        return None
+    return submission_id, name
+
+
+def landing_key(submission_id: str, name: str) -> str:
+    """Return the landing bucket's key of one file of a submission."""
+    return f"{_folder(submission_id)}{check_file_name(name)}"
+
+
+def manifest_key(submission_id: str) -> str:
+    """Return the landing bucket's key of the manifest, which a lab uploads last."""
+    return landing_key(submission_id, MANIFEST_NAME)
+
+
+def exception_record_key(submission_id: str) -> str:
+    """Return the quarantine bucket's key of the record that says why a submission was stopped."""
+    return f"{_folder(submission_id)}exception.json"
+
+
+class Artifact(StrEnum):
+    """What the steps write for one submission, by the name of the file."""
+
+    REGIONS = "regions.bed"
+    ALIGNED = "aligned.cram"
+    ALIGNED_INDEX = "aligned.cram.crai"
+    ALIGNMENT_METRICS = "alignment_metrics.json"
+    GVCF = "calls.g.vcf.gz"
+    GVCF_INDEX = "calls.g.vcf.gz.tbi"
+    CALLED = "called.vcf.gz"
+    CALLED_INDEX = "called.vcf.gz.tbi"
+    ANNOTATED = "annotated.vcf.gz"
+    ANNOTATED_INDEX = "annotated.vcf.gz.tbi"
+    CALLS = "calls.vcf.gz"
+    CALLS_INDEX = "calls.vcf.gz.tbi"
+    CALLABLE_REGIONS = "callable.bed"
+    QC = "qc.json"
+    LOAD_RECEIPT = "load_receipt.json"
+    BUNDLE = "bundle.json"
+    REPORT = "report.html"
+
+
+def artifact_key(submission_id: str, artifact: Artifact) -> str:
+    """Return the analysis bucket's key of one output of a submission."""
+    return f"{_folder(submission_id)}{artifact}"
+
+
+def reference_key(name: str, version: str, file_name: str) -> str:
+    """Return the references bucket's key of one file of a reference bundle."""
+    return f"references/{check_file_name(name)}/{check_file_name(version)}/{check_file_name(file_name)}"
+
+
+def _folder(submission_id: str) -> str:
+    if not is_submission_id(submission_id):
+        raise RejectedInputError(
+            "invalid_submission_id",
+            "a submission id holds lower-case letters, digits and hyphens, at most 64. Rename the folder under "
+            "submissions/ and upload again",
+        )
+    return f"{LANDING_PREFIX}{submission_id}/"

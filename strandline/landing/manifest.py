@@ -1,0 +1,155 @@
+"""The manifest: what a lab says it sends. It lands last, and nothing is processed without it.
+
+Shape (JSON, UTF-8, at most 1 MiB)::
+
+    {"manifest_version": "1",
+     "sample": {"sample_id": "HG002", "subject_id": "PT00042", "sex": "MALE", "assay": "WGS", "platform": "ILLUMINA"},
+     "reference": {"name": "slice", "version": "0c2b5f1a9e3d"},
+     "files": [{"name": "R1.fastq.gz", "role": "READS_1", "size_bytes": 123, "sha256": "..."}, ...]}
+"""
+
+import hashlib
+import json
+import re
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+
+from strandline.errors import RejectedInputError
+from strandline.journey import MANIFEST_NAME, check_file_name, check_sample_id
+
+MANIFEST_LIMIT_BYTES = 1 << 20
+_PSEUDONYM = r"PT(?:[0-9]{5}|[0-9]{2}[A-Z]{2}[0-9]{2}[A-Z]{2})"
+
+
+class FileRole(StrEnum):
+    """What a file is for."""
+
+    READS_1 = "READS_1"
+    READS_2 = "READS_2"
+    REGIONS = "REGIONS"
+
+
+class Sex(StrEnum):
+    """Sex as the lab declares it."""
+
+    FEMALE = "FEMALE"
+    MALE = "MALE"
+    UNKNOWN = "UNKNOWN"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SampleDeclaration(_Frozen):
+    """Who and what was sequenced. `subject_id` is a pseudonym: `PT00042` or `PT12AB34CD`."""
+
+    sample_id: str
+    subject_id: Annotated[str, StringConstraints(pattern=f"^{_PSEUDONYM}$")] | None = None
+    sex: Sex = Sex.UNKNOWN
+    assay: Literal["WGS", "WES", "PANEL"] = "WGS"
+    platform: Literal["ILLUMINA", "MGI", "ELEMENT", "ULTIMA"] = "ILLUMINA"
+    library: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = "lib1"
+
+    @field_validator("sample_id")
+    @classmethod
+    def _name_is_safe(cls, value: str) -> str:
+        return check_sample_id(value)
+
+
+class ReferenceName(_Frozen):
+    """A reference bundle as it stands in the references bucket."""
+
+    name: str
+    version: str
+
+    @field_validator("name", "version")
+    @classmethod
+    def _is_one_folder(cls, value: str) -> str:
+        return check_file_name(value)
+
+
+class DeclaredFile(_Frozen):
+    """One file of the submission. `sha256` is of the bytes as uploaded, in lower-case hexadecimal."""
+
+    name: str
+    role: FileRole
+    size_bytes: Annotated[int, Field(ge=0)]
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+    @field_validator("name")
+    @classmethod
+    def _is_one_name(cls, value: str) -> str:
+        return check_file_name(value)
+
+
+class Manifest(_Frozen):
+    """One sample's files and their meaning."""
+
+    manifest_version: Literal["1"] = "1"
+    sample: SampleDeclaration
+    reference: ReferenceName
+    files: Annotated[tuple[DeclaredFile, ...], Field(min_length=1, max_length=64)]
+
+    @model_validator(mode="after")
+    def _files_agree(self) -> "Manifest":
+        names = [file.name for file in self.files]
+        if MANIFEST_NAME in names:
+            raise RejectedInputError("manifest_lists_itself", f"{MANIFEST_NAME} stands in its own files: take it out")
+        if len(set(names)) != len(names):
+            raise RejectedInputError("duplicate_file_name", "two entries of files have the same name: rename one")
+        for role in (FileRole.READS_1, FileRole.READS_2):
+            if sum(file.role is role for file in self.files) != 1:
+                raise RejectedInputError("wrong_read_files", f"files must hold exactly one entry with role {role}")
+        if sum(file.role is FileRole.REGIONS for file in self.files) > 1:
+            raise RejectedInputError("wrong_region_files", "files may hold at most one entry with role REGIONS")
+        return self
+
+    def file_by_role(self, role: FileRole) -> DeclaredFile | None:
+        """Return the file with this role, or None."""
+        return next((file for file in self.files if file.role is role), None)
+
+    def to_json(self) -> bytes:
+        """Return the canonical bytes: the same manifest always gives the same."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, indent=1).encode() + b"\n"
+
+
+def parse_manifest(body: bytes) -> Manifest:
+    """Parse a manifest as it landed.
+
+    Raises:
+        RejectedInputError: `manifest_too_large`, `manifest_not_json`, `manifest_invalid` (naming the field, never its
+            value), or the code of the rule on names and files that was broken.
+    """
+    if len(body) > MANIFEST_LIMIT_BYTES:
+        raise RejectedInputError("manifest_too_large", f"{MANIFEST_NAME} is over 1 MiB: send one sample a manifest")
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise RejectedInputError("manifest_not_json", f"{MANIFEST_NAME} is not JSON: {_place(error)}") from None
+    try:
+        return Manifest.model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise RejectedInputError("manifest_invalid", f"{MANIFEST_NAME}, field {where}: {first['msg']}") from None
+
+
+def derive_submission_id(manifest: Manifest, attempt: int = 1) -> str:
+    """Name a submission after its content, so that sending the same twice is one submission.
+
+    The sample id is part of the name only as far as S3 and Step Functions allow; the digest tells samples apart.
+    `attempt` counts submissions of the same content after a failure, from 1.
+
+    """
+    digest = hashlib.sha256(manifest.to_json()).hexdigest()[:12]
+    stem = re.sub(r"[^a-z0-9]+", "-", manifest.sample.sample_id.lower()).strip("-")[:40].strip("-") or "sample"
+    return f"{stem}-{digest}" + (f"-r{attempt}" if attempt > 1 else "")
+
+
+def _place(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"line {error.lineno}, column {error.colno}"
+    return "it cannot be decoded"
