@@ -1,0 +1,60 @@
+"""samtools and bcftools as pysam brings them: `python -m strandline.reads.embedded_htslib samtools view ...`."""
+
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.metadata import version as distribution_version
+from threading import Thread
+
+from pysam import version
+from pysam.utils import SamtoolsError
+
+
+def main(arguments: list[str]) -> int:
+    """Run one samtools or bcftools command on this process's standard streams and return its exit code."""
+    tool, *rest = arguments
+    if rest == ["--version"]:
+        sys.stdout.write(f"{tool} {getattr(version, f'__{tool}_version__')} (pysam {distribution_version('pysam')})\n")
+        return 0
+    command = getattr(import_module(f"pysam.{tool}"), rest[0])
+    try:
+        with _stdout_path() as path:
+            command(*rest[1:], save_stdout=path)
+    except SamtoolsError as error:
+        sys.stderr.write(f"{tool} {rest[0]}: {error}\n")
+        return 1
+    sys.stderr.write(command.get_messages() or "")
+    return 0
+
+
+@contextmanager
+def _stdout_path() -> Iterator[str]:
+    """Yield a path that leads to this process's stdout.
+
+    pysam opens the path and truncates what it finds there: harmless for a pipe, but a file or a terminal gets the
+    bytes through a pipe of our own.
+    """
+    if stat.S_ISFIFO(os.fstat(1).st_mode):
+        yield "/dev/stdout"
+        return
+    reading, writing = os.pipe()
+
+    def copy() -> None:
+        with open(reading, "rb") as source, open(1, "wb", closefd=False) as sink:  # noqa: PTH123 - descriptors
+            shutil.copyfileobj(source, sink)
+
+    copier = Thread(target=copy)
+    copier.start()
+    try:
+        yield f"/dev/fd/{writing}"
+    finally:
+        os.close(writing)
+        copier.join()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

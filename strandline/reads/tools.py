@@ -1,0 +1,99 @@
+"""Where the tools come from: the PATH of an image, or the ones that Python packages bring.
+
+An image pins its tools and puts them on PATH. On a plain machine samtools and bcftools come from pysam and bwa from
+pybwa; each is wrapped as a process of its own, so that a pipeline looks the same in both places.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import cache
+from pathlib import Path
+from typing import IO, Final
+
+_OLDEST_HTSLIB_TOOL: Final = (1, 17)
+
+
+@cache
+def tool_command(tool: str) -> tuple[str, ...]:
+    """Return the beginning of the command line of `samtools` or `bcftools`.
+
+    A tool on PATH older than 1.17 is passed over: its options and its gVCF output differ.
+    """
+    found = shutil.which(tool)
+    if found and _version(found) >= _OLDEST_HTSLIB_TOOL:
+        return (found,)
+    return (sys.executable, "-m", "strandline.reads.embedded_htslib", tool)
+
+
+def bwa_command() -> tuple[str, ...]:
+    """Return the beginning of the command line of bwa-mem2, bwa or, where neither is installed, the embedded bwa."""
+    found = shutil.which("bwa-mem2") or shutil.which("bwa")
+    return (found,) if found else (sys.executable, "-m", "strandline.reads.embedded_bwa")
+
+
+def run_pipeline(commands: Sequence[Sequence[str]], output: Path | None = None, *, quiet: bool = False) -> None:
+    """Run commands joined by pipes, as `set -o pipefail` would, and wait for all of them.
+
+    Args:
+        commands: argument lists; each reads the output of the one before.
+        output: takes the output of the last; where None, that command writes its own file.
+        quiet: drop what the tools say on stderr.
+
+    Raises:
+        subprocess.CalledProcessError: of the first command in the line that failed by itself.
+    """
+    processes: list[subprocess.Popen[bytes]] = []
+    with ExitStack() as stack:
+        sink = stack.enter_context(output.open("wb")) if output else None
+        source: IO[bytes] | None = None
+        for index, command in enumerate(commands):
+            last = index == len(commands) - 1
+            process = subprocess.Popen(
+                list(command),
+                stdin=source if source else subprocess.DEVNULL,
+                stdout=(sink if sink else None) if last else subprocess.PIPE,
+                stderr=subprocess.DEVNULL if quiet else None,
+            )
+            stack.callback(_end, process)
+            if source:
+                source.close()  # the reader owns it now: the writer gets SIGPIPE if the reader dies
+            source = process.stdout
+            processes.append(process)
+        codes = [process.wait() for process in processes]
+    failed = [(code, process) for code, process in zip(codes, processes, strict=True) if code]
+    if failed:
+        own_fault = [pair for pair in failed if pair[0] != -13] or failed  # -13: the reader had gone
+        raise subprocess.CalledProcessError(own_fault[0][0], own_fault[0][1].args)
+
+
+def read_output(command: Sequence[str]) -> bytes:
+    """Run one command and return what it wrote to stdout.
+
+    Raises:
+        subprocess.CalledProcessError: where it failed.
+    """
+    return subprocess.run(list(command), check=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL).stdout
+
+
+def tool_version(tool: str) -> str:
+    """Return the first line that the tool prints of its version, such as `samtools 1.23`."""
+    first, *_ = read_output([*tool_command(tool), "--version"]).decode().splitlines()
+    return first
+
+
+def _version(executable: str) -> tuple[int, int]:
+    printed = subprocess.run([executable, "--version"], check=False, stdout=subprocess.PIPE, text=True).stdout
+    match = re.search(r"(\d+)\.(\d+)", printed)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    if process.stdout:
+        process.stdout.close()
+    if process.poll() is None:
+        process.kill()
+        process.wait()

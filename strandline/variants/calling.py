@@ -1,0 +1,65 @@
+"""CRAM to gVCF and VCF with bcftools: the command lines of CallVariants.
+
+Source of the model: Danecek et al. 2021, doi:10.1093/gigascience/giab008 (mpileup and the multi-allelic caller).
+"""
+
+from pathlib import Path
+from typing import Final
+
+from strandline.reads.tools import run_pipeline, tool_command
+
+_DEEPEST: Final = "1000"  # reads a position; a pile of repeats would otherwise take all memory
+_BLOCK_DEPTHS: Final = "1,10,20"  # a reference block ends where the depth crosses one of these
+
+
+def call_commands(reference: Path, cram: Path, regions: Path | None, header: Path, gvcf: Path) -> list[list[str]]:
+    """Return the pipeline from CRAM to gVCF: every position of the regions, reference blocks with their depth.
+
+    Args:
+        reference: FASTA with its index.
+        cram: sorted, indexed reads.
+        regions: BED; None for the whole reference.
+        header: file with `##` lines to add.
+        gvcf: output, BGZF.
+    """
+    bcftools = tool_command("bcftools")
+    only = ["-R", str(regions)] if regions else []
+    return [
+        [
+            *(*bcftools, "mpileup", "-Ou", "-f", str(reference), "-d", _DEEPEST, "-g", _BLOCK_DEPTHS),
+            *("-a", "FORMAT/AD,FORMAT/DP", *only, str(cram)),
+        ],
+        [*bcftools, "call", "-m", "-a", "GQ", "-g", _BLOCK_DEPTHS, "-Ou"],
+        [*bcftools, "annotate", "-h", str(header), "-Oz", "-o", str(gvcf), "-"],
+    ]
+
+
+def variants_only_commands(reference: Path, gvcf: Path, vcf: Path) -> list[list[str]]:
+    """Return the pipeline from gVCF to a VCF of variants: one allele a record, left-aligned.
+
+    Source: Tan et al. 2015, doi:10.1093/bioinformatics/btv112 (a variant has one normal form).
+    """
+    bcftools = tool_command("bcftools")
+    return [
+        [*bcftools, "norm", "-m", "-any", "-f", str(reference), "-Ou", str(gvcf)],
+        [*bcftools, "view", "-i", 'ALT!="." && GT="alt"', "-Oz", "-o", str(vcf), "-"],
+    ]
+
+
+def call_variants(reference: Path, cram: Path, regions: Path | None, *, header: bytes, gvcf: Path, vcf: Path) -> None:
+    """Call one sample and index both outputs.
+
+    Raises:
+        subprocess.CalledProcessError: where a tool failed.
+    """
+    lines = gvcf.with_suffix(".header")
+    lines.write_bytes(header)
+    run_pipeline(call_commands(reference, cram, regions, lines, gvcf))
+    run_pipeline(variants_only_commands(reference, gvcf, vcf))
+    index_vcf(gvcf)
+    index_vcf(vcf)
+
+
+def index_vcf(vcf: Path) -> None:
+    """Write the tabix index beside a BGZF VCF."""
+    run_pipeline([[*tool_command("bcftools"), "index", "-t", "-f", str(vcf)]])
