@@ -1,0 +1,70 @@
+"""All stacks of one stage, in the order in which they are deployed."""
+
+from itertools import pairwise
+
+from aws_cdk import App, Environment, Stack
+
+from infra.names import Names
+from infra.stacks.alarms import AlarmsStack
+from infra.stacks.catalog import CatalogStack
+from infra.stacks.compute import ComputeStack
+from infra.stacks.intake import IntakeStack
+from infra.stacks.network import NetworkStack
+from infra.stacks.storage import StorageStack
+from infra.stacks.workflow import WorkflowStack
+from infra.stages import StageConfig
+
+
+def add_stacks(app: App, stage: StageConfig, *, account: str, region: str) -> list[Stack]:
+    """Add the stage's stacks to `app`; each depends on the one before it."""
+    names = Names(stage=stage.name, account=account, region=region)
+    environment = Environment(account=account, region=region)
+    storage = StorageStack(app, "storage", stage=stage, names=names, environment=environment)
+    catalog = CatalogStack(app, "catalog", stage=stage, names=names, environment=environment, storage=storage)
+    network = NetworkStack(app, "network", stage=stage, names=names, environment=environment, storage=storage)
+    compute = ComputeStack(
+        app,
+        "compute",
+        stage=stage,
+        names=names,
+        environment=environment,
+        storage=storage,
+        catalog=catalog,
+        network=network,
+    )
+    workflow = WorkflowStack(
+        app,
+        "workflow",
+        stage=stage,
+        names=names,
+        environment=environment,
+        storage=storage,
+        catalog=catalog,
+        network=network,
+        compute=compute,
+    )
+    intake = IntakeStack(
+        app,
+        "intake",
+        stage=stage,
+        names=names,
+        environment=environment,
+        storage=storage,
+        catalog=catalog,
+        network=network,
+        workflow=workflow,
+    )
+    alarms = AlarmsStack(
+        app,
+        "alarms",
+        stage=stage,
+        names=names,
+        environment=environment,
+        compute=compute,
+        workflow=workflow,
+        intake=intake,
+    )
+    stacks: list[Stack] = [storage, catalog, network, compute, workflow, intake, alarms]
+    for earlier, later in pairwise(stacks):
+        later.add_stack_dependency(earlier)
+    return stacks

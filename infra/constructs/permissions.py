@@ -1,0 +1,230 @@
+"""What a role may do, in the words of the design: read these objects, write those items.
+
+Every function returns statements that name actions one by one and resources as narrowly as the service allows. Where a
+resource ends in a wildcard, the permission says why.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+
+from infra.names import Names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permission:
+    """Actions on resources, with the reason for each wildcard among the resources."""
+
+    actions: Sequence[str]
+    resources: Sequence[str]
+    wildcard_reason: str = ""
+    conditions: dict[str, dict[str, str]] | None = None
+
+    def statement(self) -> iam.PolicyStatement:
+        return iam.PolicyStatement(
+            actions=list(self.actions), resources=list(self.resources), conditions=self.conditions
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataBucket:
+    """A bucket by its fixed name, with the key of its data class."""
+
+    name: str
+    key: kms.IKey
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:s3:::{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataTable:
+    """A DynamoDB table by its fixed name, with the key of its data class."""
+
+    name: str
+    arn: str
+    key: kms.IKey
+
+
+_OBJECT_KEYS = "object keys derive from submission ids, which are not known when the stack is deployed"
+
+
+def read_objects(bucket: DataBucket, *, prefix: str = "") -> list[Permission]:
+    """Get objects (any version) under `prefix` and list it."""
+    within = {"StringLike": {"s3:prefix": f"{prefix}*"}} if prefix else None
+    return [
+        Permission(
+            actions=["s3:GetObject", "s3:GetObjectVersion"],
+            resources=[f"{bucket.arn}/{prefix}*"],
+            wildcard_reason=_OBJECT_KEYS,
+        ),
+        Permission(actions=["s3:ListBucket"], resources=[bucket.arn], conditions=within),
+        Permission(actions=["kms:Decrypt"], resources=[bucket.key.key_arn]),
+    ]
+
+
+def write_objects(bucket: DataBucket, *, prefix: str = "") -> list[Permission]:
+    """Put objects under `prefix`, whole or in parts; never delete one."""
+    return [
+        Permission(
+            actions=["s3:PutObject", "s3:PutObjectTagging", "s3:AbortMultipartUpload"],
+            resources=[f"{bucket.arn}/{prefix}*"],
+            wildcard_reason=_OBJECT_KEYS,
+        ),
+        # S3 decrypts the parts of a multipart upload when it puts them together.
+        Permission(actions=["kms:GenerateDataKey", "kms:Decrypt"], resources=[bucket.key.key_arn]),
+    ]
+
+
+def delete_objects(bucket: DataBucket, *, prefix: str) -> list[Permission]:
+    """Delete objects under `prefix`; earlier versions stay."""
+    return [
+        Permission(actions=["s3:DeleteObject"], resources=[f"{bucket.arn}/{prefix}*"], wildcard_reason=_OBJECT_KEYS)
+    ]
+
+
+def read_items(table: DataTable) -> list[Permission]:
+    """Read items of the table and its index."""
+    return [
+        Permission(
+            actions=["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem"],
+            resources=[table.arn, f"{table.arn}/index/by_state"],
+        ),
+        Permission(actions=["kms:Decrypt"], resources=[table.key.key_arn]),
+    ]
+
+
+def write_items(table: DataTable) -> list[Permission]:
+    """Put and update items; nothing deletes one."""
+    return [
+        Permission(actions=["dynamodb:PutItem", "dynamodb:UpdateItem"], resources=[table.arn]),
+        Permission(actions=["kms:GenerateDataKey", "kms:Decrypt"], resources=[table.key.key_arn]),
+    ]
+
+
+def maintain_tables(names: Names) -> list[Permission]:
+    """Read and commit to the lake's tables: an Iceberg commit is an update of the Glue table."""
+    return [
+        Permission(
+            actions=["glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:CreateTable", "glue:UpdateTable"],
+            resources=[
+                names.arn("glue", "catalog"),
+                names.arn("glue", f"database/{names.glue_database}"),
+                names.arn("glue", f"table/{names.glue_database}/*"),
+            ],
+            wildcard_reason="the lake's database holds nothing but the lake's tables, and a load may touch each",
+        )
+    ]
+
+
+def write_logs(log_group_arn: str) -> list[Permission]:
+    """Write lines into streams of one group; the group itself belongs to the stack."""
+    return [
+        Permission(
+            actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+            resources=[f"{log_group_arn}:*"],
+            wildcard_reason="the service names log streams when it makes them",
+        )
+    ]
+
+
+def trace() -> list[Permission]:
+    return [
+        Permission(
+            actions=["xray:PutTraceSegments", "xray:PutTelemetryRecords"],
+            resources=["*"],
+            wildcard_reason="X-Ray gives these actions no resource to name",
+        )
+    ]
+
+
+def send_messages(queue_arn: str, key: kms.IKey) -> list[Permission]:
+    return [
+        Permission(actions=["sqs:SendMessage"], resources=[queue_arn]),
+        Permission(actions=["kms:GenerateDataKey", "kms:Decrypt"], resources=[key.key_arn]),
+    ]
+
+
+def receive_messages(queue_arn: str, key: kms.IKey) -> list[Permission]:
+    return [
+        Permission(
+            actions=[
+                "sqs:ReceiveMessage",
+                "sqs:DeleteMessage",
+                "sqs:ChangeMessageVisibility",
+                "sqs:GetQueueAttributes",
+                "sqs:GetQueueUrl",
+            ],
+            resources=[queue_arn],
+        ),
+        Permission(actions=["kms:Decrypt"], resources=[key.key_arn]),
+    ]
+
+
+def publish(topic_arn: str, key: kms.IKey) -> list[Permission]:
+    return [
+        Permission(actions=["sns:Publish"], resources=[topic_arn]),
+        Permission(actions=["kms:GenerateDataKey", "kms:Decrypt"], resources=[key.key_arn]),
+    ]
+
+
+def use_network_interfaces() -> list[Permission]:
+    """What Lambda needs to stand in a subnet."""
+    return [
+        Permission(
+            actions=[
+                "ec2:CreateNetworkInterface",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSubnets",
+                "ec2:DeleteNetworkInterface",
+                "ec2:AssignPrivateIpAddresses",
+                "ec2:UnassignPrivateIpAddresses",
+            ],
+            resources=["*"],
+            wildcard_reason="Lambda attaches its network interfaces with these; EC2 describes them without a resource",
+        )
+    ]
+
+
+def pull_images(names: Names) -> list[Permission]:
+    """Pull from the registry into which `cdk deploy` pushes the stage's images."""
+    return [
+        Permission(
+            actions=["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+            resources=[names.arn("ecr", f"repository/cdk-hnb659fds-container-assets-{names.account}-{names.region}")],
+        ),
+        Permission(
+            actions=["ecr:GetAuthorizationToken"],
+            resources=["*"],
+            wildcard_reason="a registry token is for the whole account: ECR gives this action no resource to name",
+        ),
+    ]
+
+
+def join_cluster(names: Names) -> list[Permission]:
+    """What the container agent on Batch's instances needs; it can neither read data nor take on a job's role."""
+    clusters = [names.arn("ecs", f"{kind}/{names.of('')}*") for kind in ("cluster", "container-instance")]
+    return [
+        Permission(
+            actions=[
+                "ecs:DeregisterContainerInstance",
+                "ecs:Poll",
+                "ecs:RegisterContainerInstance",
+                "ecs:StartTelemetrySession",
+                "ecs:SubmitAttachmentStateChanges",
+                "ecs:SubmitContainerStateChange",
+                "ecs:SubmitTaskStateChange",
+                "ecs:UpdateContainerInstancesState",
+            ],
+            resources=clusters,
+            wildcard_reason="Batch names its clusters after the compute environment and a suffix of its own",
+        ),
+        Permission(
+            actions=["ecs:DiscoverPollEndpoint", "ec2:DescribeTags"],
+            resources=["*"],
+            wildcard_reason="ECS and EC2 give these actions no resource to name",
+        ),
+    ]

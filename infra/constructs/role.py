@@ -1,0 +1,41 @@
+"""Roles whose permissions are exactly what was asked for."""
+
+from collections.abc import Sequence
+from typing import cast
+
+from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
+from constructs import Construct, IConstruct
+
+from infra.constructs.acknowledgement import acknowledge
+from infra.constructs.permissions import Permission
+
+
+class LeastPrivilegeRole(Construct):
+    """A role that one service may take on, with one managed policy and nothing that a construct adds by itself."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, service: str, permissions: Sequence[Permission]) -> None:
+        super().__init__(scope, construct_id)
+        account = Stack.of(self).account
+        # EC2 takes on a role for an instance profile and sends no source account.
+        principal = iam.ServicePrincipal(service)
+        confined = principal.with_conditions({"StringEquals": {"aws:SourceAccount": account}})
+        role = iam.Role(self, "Role", assumed_by=principal if service == "ec2.amazonaws.com" else confined)
+        policy = iam.ManagedPolicy(self, "Policy", statements=[permission.statement() for permission in permissions])
+        policy.attach_to_role(role)
+        reason_by_resource = {
+            resource: permission.wildcard_reason
+            for permission in permissions
+            for resource in permission.resources
+            if "*" in resource
+        }
+        for resource, reason in reason_by_resource.items():
+            if not reason:
+                raise ValueError(f"{self.node.path}: say why {resource} holds a wildcard")
+            acknowledge(policy, (f"AwsSolutions-IAM5[Resource::{resource}]",), reason)
+        self.role: iam.IRole = role.without_policy_updates()
+        self._policy = policy
+
+    def complete_before(self, construct: IConstruct) -> None:
+        """Have `construct` made only after the role may do all it is meant to."""
+        construct.node.add_dependency(cast(iam.CfnManagedPolicy, self._policy.node.default_child))

@@ -1,0 +1,116 @@
+"""Stateless: what must not go unnoticed."""
+
+from aws_cdk import Duration, Environment, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_events as events
+from constructs import Construct
+
+from infra.names import Names
+from infra.stacks.compute import ComputeStack
+from infra.stacks.intake import IntakeStack
+from infra.stacks.workflow import WorkflowStack
+from infra.stages import StageConfig
+
+_OLDEST_MESSAGE_S = 900
+
+
+class AlarmsStack(Stack):
+    """Alarms and the events of failed jobs, all told to the alerts topic."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: StageConfig,
+        names: Names,
+        environment: Environment,
+        compute: ComputeStack,
+        workflow: WorkflowStack,
+        intake: IntakeStack,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            env=environment,
+            stack_name=names.stack("alarms"),
+            description=f"Strandline {stage.name}: alarms",
+            tags={"strandline:stage": stage.name, "strandline:part": "alarms"},
+        )
+        self._names = names
+        self._tell = actions.SnsAction(workflow.alerts)
+        period = Duration.minutes(5)
+        for queue_id, queue in (("Intake", intake.dead_letters), ("Workflow", workflow.failed_events)):
+            self._alarm(
+                f"{queue_id}DeadLetters",
+                queue.metric_approximate_number_of_messages_visible(period=period, statistic="Maximum"),
+                "An event could not be handled: read it in the queue, mend the cause, redrive",
+            )
+        self._alarm(
+            "IntakeIsLate",
+            intake.queue.metric_approximate_age_of_oldest_message(period=period, statistic="Maximum"),
+            "Landed objects wait to be registered",
+            threshold=_OLDEST_MESSAGE_S,
+        )
+        state_machine = workflow.workflow.state_machine
+        self._alarm(
+            "ExecutionsFailed",
+            state_machine.metric_failed(period=period, statistic="Sum"),
+            "A submission ended in failure: its item in the submissions table says why",
+        )
+        self._alarm(
+            "ExecutionsTimedOut",
+            state_machine.metric_timed_out(period=period, statistic="Sum"),
+            "A submission took longer than the workflow allows",
+        )
+        for function in (*intake.functions, *workflow.functions.values()):
+            self._alarm(
+                f"{function.name.title().replace('_', '')}Errors",
+                function.function.metric_errors(period=period, statistic="Sum"),
+                f"{function.name} raised an error: /strandline/{stage.name}/functions/{function.name} has the trace",
+            )
+        self._alarm(
+            "SubmissionsQuarantined",
+            cloudwatch.Metric(
+                namespace="Strandline",
+                metric_name="SubmissionsQuarantined",
+                dimensions_map={"service": "conclude_failure"},
+                period=period,
+                statistic="Sum",
+            ),
+            "A submission was quarantined: its exception record lies in the quarantine bucket",
+        )
+        self._tell_of_failed_jobs(compute, workflow)
+
+    def _alarm(self, construct_id: str, metric: cloudwatch.IMetric, description: str, *, threshold: float = 1) -> None:
+        alarm = cloudwatch.Alarm(
+            self,
+            construct_id,
+            alarm_name=self._names.of("".join(f"-{c.lower()}" if c.isupper() else c for c in construct_id).strip("-")),
+            alarm_description=description,
+            metric=metric,
+            threshold=threshold,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        alarm.add_alarm_action(self._tell)
+
+    def _tell_of_failed_jobs(self, compute: ComputeStack, workflow: WorkflowStack) -> None:
+        """Batch publishes no metric of failed jobs, but an event of each."""
+        events.CfnRule(
+            self,
+            "JobFailed",
+            name=self._names.of("job-failed"),
+            description="A Batch job failed after its last attempt",
+            event_pattern={
+                "source": ["aws.batch"],
+                "detail-type": ["Batch Job State Change"],
+                "detail": {
+                    "status": ["FAILED"],
+                    "jobQueue": [compute.cpu_queue.attr_job_queue_arn, compute.gpu_queue.attr_job_queue_arn],
+                },
+            },
+            targets=[events.CfnRule.TargetProperty(id="alerts", arn=workflow.alerts.topic_arn)],
+        )

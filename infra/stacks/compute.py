@@ -1,0 +1,128 @@
+"""Stateless: queues of CPU and GPU machines, and the jobs that run on them."""
+
+from aws_cdk import CfnOutput, Environment, Stack
+from aws_cdk import aws_batch as batch
+from constructs import Construct
+
+from infra.constructs.job import PlatformJob
+from infra.constructs.machines import Machines
+from infra.constructs.permissions import (
+    maintain_tables,
+    pull_images,
+    read_items,
+    read_objects,
+    write_items,
+    write_objects,
+)
+from infra.constructs.role import LeastPrivilegeRole
+from infra.names import Names
+from infra.stacks.catalog import CatalogStack
+from infra.stacks.network import NetworkStack
+from infra.stacks.storage import StorageStack
+from infra.stages import StageConfig
+
+_SUBMISSIONS = "submissions/"
+_TABLES = "tables/"
+
+
+class ComputeStack(Stack):
+    """A CPU queue that falls back from Spot to On-Demand, a GPU queue, and one definition a job."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: StageConfig,
+        names: Names,
+        environment: Environment,
+        storage: StorageStack,
+        catalog: CatalogStack,
+        network: NetworkStack,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            env=environment,
+            stack_name=names.stack("compute"),
+            description=f"Strandline {stage.name}: Batch queues and job definitions",
+            tags={"strandline:stage": stage.name, "strandline:part": "compute"},
+        )
+        machines = Machines(self, "Machines", stage=stage, names=names, network=network)
+        self.cpu_queue = self._queue(
+            "CpuQueue",
+            names.of("cpu"),
+            [
+                machines.pool(
+                    "CpuSpot", instances=stage.cpu_instance_classes, vcpus_max=stage.cpu_vcpus_max, spot=True
+                ),
+                machines.pool("CpuOnDemand", instances=stage.cpu_instance_classes, vcpus_max=stage.cpu_vcpus_max),
+            ],
+        )
+        self.gpu_queue = self._queue(
+            "GpuQueue",
+            names.of("gpu"),
+            [machines.pool("Gpu", instances=stage.gpu_instance_types, vcpus_max=stage.gpu_vcpus_max, gpu=True)],
+        )
+        self.job_by_name = self._jobs(stage, names, storage, catalog)
+        CfnOutput(self, "CpuQueueArn", value=self.cpu_queue.attr_job_queue_arn)
+        CfnOutput(self, "GpuQueueArn", value=self.gpu_queue.attr_job_queue_arn)
+
+    def _queue(self, construct_id: str, name: str, pools: list[batch.CfnComputeEnvironment]) -> batch.CfnJobQueue:
+        """A queue that tries its pools in the order given."""
+        return batch.CfnJobQueue(
+            self,
+            construct_id,
+            job_queue_name=name,
+            priority=1,
+            state="ENABLED",
+            compute_environment_order=[
+                batch.CfnJobQueue.ComputeEnvironmentOrderProperty(compute_environment=pool.ref, order=order)
+                for order, pool in enumerate(pools, start=1)
+            ],
+        )
+
+    def _jobs(
+        self, stage: StageConfig, names: Names, storage: StorageStack, catalog: CatalogStack
+    ) -> dict[str, PlatformJob]:
+        execution = LeastPrivilegeRole(
+            self,
+            "Execution",
+            service="ecs-tasks.amazonaws.com",
+            permissions=[*pull_images(names), *PlatformJob.log_permissions(names)],
+        )
+        table, analysis = catalog.submissions, storage.analysis
+        landed = read_objects(storage.landing, prefix=_SUBMISSIONS)
+        references = read_objects(storage.references)
+        analysed = read_objects(analysis, prefix=_SUBMISSIONS)
+        result = write_objects(analysis, prefix=_SUBMISSIONS)
+        analyses = {"REFERENCES_BUCKET": storage.references.name, "ANALYSIS_BUCKET": analysis.name}
+        reads_landing = {"LANDING_BUCKET": storage.landing.name, **analyses}
+        loads = {
+            "ANALYSIS_BUCKET": analysis.name,
+            "LAKE_BUCKET": storage.lake.name,
+            "GLUE_DATABASE": names.glue_database,
+        }
+        lake = [*read_objects(storage.lake, prefix=_TABLES), *write_objects(storage.lake, prefix=_TABLES)]
+        granted = {
+            "validate_files": (reads_landing, [*landed, *references, *analysed, *result]),
+            "align_reads": (reads_landing, [*landed, *references, *analysed, *result]),
+            "call_variants": (analyses, [*references, *analysed, *result]),
+            "annotate_variants": (analyses, [*references, *analysed, *result]),
+            "filter_and_qc": (analyses, [*references, *analysed, *result]),
+            "load_lake": (loads, [*analysed, *lake, *maintain_tables(names)]),
+        }
+        return {
+            name: PlatformJob(
+                self,
+                "".join(word.title() for word in name.split("_")),
+                name=name,
+                stage=stage,
+                names=names,
+                environment={**environment, "SUBMISSIONS_TABLE": table.name},
+                permissions=[*permissions, *read_items(table), *write_items(table)],
+                execution_role=execution,
+                key=storage.keys.operations,
+            )
+            for name, (environment, permissions) in granted.items()
+        }

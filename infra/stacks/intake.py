@@ -1,0 +1,178 @@
+"""Stateless: what hears that files have landed, and what expires submissions that stay incomplete."""
+
+from aws_cdk import CfnOutput, Duration, Environment, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda_event_sources as event_sources
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.constructs.function import Layers, PlatformFunction
+from infra.constructs.permissions import (
+    Permission,
+    publish,
+    read_items,
+    read_objects,
+    receive_messages,
+    write_items,
+    write_objects,
+)
+from infra.constructs.queue import dead_letter_queue
+from infra.names import Names
+from infra.stacks.catalog import CatalogStack
+from infra.stacks.network import NetworkStack
+from infra.stacks.storage import StorageStack
+from infra.stacks.workflow import WorkflowStack
+from infra.stages import RETRY_WINDOW_DAYS, StageConfig
+
+_REGISTER_TIMEOUT_S = 60
+_RECEIVE_MAX = 5
+
+
+class IntakeStack(Stack):
+    """Landing bucket -> EventBridge -> queue -> `register_object`; every five minutes `expire_submissions`."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: StageConfig,
+        names: Names,
+        environment: Environment,
+        storage: StorageStack,
+        catalog: CatalogStack,
+        network: NetworkStack,
+        workflow: WorkflowStack,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            env=environment,
+            stack_name=names.stack("intake"),
+            description=f"Strandline {stage.name}: landed objects become submissions",
+            tags={"strandline:stage": stage.name, "strandline:part": "intake"},
+        )
+        self._stage, self._names, self._network = stage, names, network
+        self._key = storage.keys.operations
+        self._layers = Layers(self, "Layers", stage=stage)
+        self.dead_letters = dead_letter_queue(self, "DeadLetters", name=names.of("intake-failed"), key=self._key)
+        self.queue = self._landed_objects(storage)
+        self.functions = [
+            self._register_object(storage, catalog, workflow),
+            self._expire_submissions(storage, catalog, workflow),
+        ]
+        CfnOutput(self, "IntakeQueueUrl", value=self.queue.queue_url)
+        CfnOutput(self, "IntakeDeadLetterUrl", value=self.dead_letters.queue_url)
+
+    def _landed_objects(self, storage: StorageStack) -> sqs.Queue:
+        queue = sqs.Queue(
+            self,
+            "Queue",
+            queue_name=self._names.of("intake"),
+            encryption=sqs.QueueEncryption.KMS,
+            encryption_master_key=self._key,
+            enforce_ssl=True,
+            visibility_timeout=Duration.seconds(6 * _REGISTER_TIMEOUT_S),
+            retention_period=Duration.days(RETRY_WINDOW_DAYS),
+            dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=_RECEIVE_MAX, queue=self.dead_letters),
+        )
+        rule = events.CfnRule(
+            self,
+            "ObjectLanded",
+            name=self._names.of("object-landed"),
+            description="Every object that lands under submissions/",
+            event_pattern={
+                "source": ["aws.s3"],
+                "detail-type": ["Object Created"],
+                "detail": {
+                    "bucket": {"name": [storage.landing.name]},
+                    "object": {"key": [{"prefix": "submissions/"}]},
+                },
+            },
+            targets=[events.CfnRule.TargetProperty(id="intake", arn=queue.queue_arn)],
+        )
+        queue.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="ObjectLandedEvents",
+                principals=[iam.ServicePrincipal("events.amazonaws.com")],
+                actions=["sqs:SendMessage"],
+                resources=[queue.queue_arn],
+                conditions={"ArnEquals": {"aws:SourceArn": rule.attr_arn}},
+            )
+        )
+        return queue
+
+    def _function(
+        self, name: str, environment: dict[str, str], permissions: list[Permission], timeout_s: int
+    ) -> PlatformFunction:
+        return PlatformFunction(
+            self,
+            "".join(word.title() for word in name.split("_")),
+            name=name,
+            stage=self._stage,
+            names=self._names,
+            layers=self._layers,
+            environment=environment,
+            permissions=permissions,
+            vpc=self._network.vpc,
+            security_group=self._network.clients,
+            key=self._key,
+            failed_events=self.dead_letters,
+            timeout_s=timeout_s,
+        )
+
+    def _register_object(
+        self, storage: StorageStack, catalog: CatalogStack, workflow: WorkflowStack
+    ) -> PlatformFunction:
+        state_machine = workflow.workflow.state_machine
+        registering = self._function(
+            "register_object",
+            {
+                "LANDING_BUCKET": storage.landing.name,
+                "SUBMISSIONS_TABLE": catalog.submissions.name,
+                "STATE_MACHINE_ARN": state_machine.state_machine_arn,
+            },
+            [
+                *read_objects(storage.landing, prefix="submissions/"),
+                *read_items(catalog.submissions),
+                *write_items(catalog.submissions),
+                *receive_messages(self.queue.queue_arn, self._key),
+                Permission(actions=["states:StartExecution"], resources=[state_machine.state_machine_arn]),
+            ],
+            _REGISTER_TIMEOUT_S,
+        )
+        registering.function.add_event_source(
+            event_sources.SqsEventSource(self.queue, batch_size=10, report_batch_item_failures=True, max_concurrency=20)
+        )
+        return registering
+
+    def _expire_submissions(
+        self, storage: StorageStack, catalog: CatalogStack, workflow: WorkflowStack
+    ) -> PlatformFunction:
+        expiring = self._function(
+            "expire_submissions",
+            {
+                "LANDING_BUCKET": storage.landing.name,
+                "QUARANTINE_BUCKET": storage.quarantine.name,
+                "SUBMISSIONS_TABLE": catalog.submissions.name,
+                "ALERTS_TOPIC_ARN": workflow.alerts.topic_arn,
+                "INCOMPLETE_AFTER_S": str(self._stage.incomplete_after_s),
+            },
+            [
+                *read_items(catalog.submissions),
+                *write_items(catalog.submissions),
+                *write_objects(storage.quarantine),
+                *publish(workflow.alerts.topic_arn, self._key),
+            ],
+            240,
+        )
+        events.Rule(
+            self,
+            "EveryFiveMinutes",
+            description="Expire submissions whose files did not all come",
+            schedule=events.Schedule.rate(Duration.minutes(5)),
+            targets=[targets.LambdaFunction(expiring.function, retry_attempts=2, max_event_age=Duration.hours(1))],
+        )
+        return expiring

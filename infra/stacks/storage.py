@@ -1,0 +1,103 @@
+"""Stateful: keys and buckets."""
+
+from aws_cdk import CfnOutput, Duration, Environment, Stack
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra.constructs.bucket import AccessLogBucket, PrivateBucket
+from infra.constructs.keys import DataKeys
+from infra.constructs.permissions import DataBucket
+from infra.names import Names
+from infra.stages import StageConfig
+
+COOL_TAG = ("tier", "cool")
+"""What a job tags large results with (CRAM), so that they move to cooler storage."""
+
+_RAW_DATA_TIERS = s3.LifecycleRule(
+    id="raw-data-cool-then-archived",
+    prefix="submissions/",
+    transitions=[
+        s3.Transition(storage_class=s3.StorageClass.GLACIER_INSTANT_RETRIEVAL, transition_after=Duration.days(1)),
+        s3.Transition(storage_class=s3.StorageClass.GLACIER, transition_after=Duration.days(90)),
+    ],
+)
+_ALIGNED_READS_TIER = s3.LifecycleRule(
+    id="aligned-reads-cool",
+    prefix="submissions/",
+    tag_filters=dict([COOL_TAG]),
+    transitions=[s3.Transition(storage_class=s3.StorageClass.INFREQUENT_ACCESS, transition_after=Duration.days(30))],
+)
+
+
+def _superseded_after(days: int) -> s3.LifecycleRule:
+    return s3.LifecycleRule(id="expire-superseded-versions", noncurrent_version_expiration=Duration.days(days))
+
+
+class StorageStack(Stack):
+    """What must outlive every deployment: each bucket is retained when its stack goes."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, stage: StageConfig, names: Names, environment: Environment
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            env=environment,
+            stack_name=names.stack("storage"),
+            description=f"Strandline {stage.name}: keys and buckets",
+            termination_protection=stage.keeps_data,
+            tags={"strandline:stage": stage.name, "strandline:part": "storage"},
+        )
+        self.keys = DataKeys(self, "Keys", names=names)
+        self._names = names
+        self._logs = AccessLogBucket(
+            self, "AccessLogs", name=names.bucket("access-logs"), retention_days=stage.log_retention_days
+        ).bucket
+        self.landing = self._bucket(
+            "Landing",
+            self.keys.patients,
+            lifecycle=[_RAW_DATA_TIERS],
+            lock=_lock(stage, stage.landing_retention_days),
+            sends_events=True,
+        )
+        self.quarantine = self._bucket("Quarantine", self.keys.patients)
+        self.references = self._bucket("References", self.keys.references)
+        self.analysis = self._bucket(
+            "Analysis", self.keys.patients, lifecycle=[_ALIGNED_READS_TIER, _superseded_after(30)]
+        )
+        self.lake = self._bucket("Lake", self.keys.lake, lifecycle=[_query_results(), _superseded_after(30)])
+        self.delivery = self._bucket("Delivery", self.keys.patients)
+        self.audit = self._bucket("Audit", self.keys.audit, lock=_lock(stage, stage.audit_retention_days))
+
+    def _bucket(
+        self,
+        purpose: str,
+        key: kms.IKey,
+        *,
+        lifecycle: list[s3.LifecycleRule] | None = None,
+        lock: s3.ObjectLockRetention | None = None,
+        sends_events: bool = False,
+    ) -> DataBucket:
+        private = PrivateBucket(
+            self,
+            purpose,
+            name=self._names.bucket(purpose.lower()),
+            key=key,
+            access_logs=self._logs,
+            lifecycle=lifecycle or [],
+            lock=lock,
+            sends_events=sends_events,
+        )
+        CfnOutput(self, f"{purpose}Bucket", value=private.bucket.bucket_name)
+        return private.data
+
+
+def _lock(stage: StageConfig, days: int) -> s3.ObjectLockRetention:
+    if stage.object_lock_mode == "COMPLIANCE":
+        return s3.ObjectLockRetention.compliance(Duration.days(days))
+    return s3.ObjectLockRetention.governance(Duration.days(days))
+
+
+def _query_results() -> s3.LifecycleRule:
+    return s3.LifecycleRule(id="expire-query-results", prefix="athena-results/", expiration=Duration.days(30))

@@ -1,0 +1,225 @@
+"""Stateless: the way of a sample, the functions it calls, and the topic that hears of trouble."""
+
+from aws_cdk import CfnOutput, Environment, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from constructs import Construct
+
+from infra.constructs.function import Layers, PlatformFunction
+from infra.constructs.permissions import (
+    Permission,
+    publish,
+    read_items,
+    read_objects,
+    write_items,
+    write_objects,
+)
+from infra.constructs.queue import dead_letter_queue
+from infra.constructs.workflow import Workflow
+from infra.names import Names
+from infra.stacks.catalog import CatalogStack
+from infra.stacks.compute import ComputeStack
+from infra.stacks.network import NetworkStack
+from infra.stacks.storage import StorageStack
+from infra.stages import StageConfig
+
+_SUBMISSIONS = "submissions/"
+
+
+class WorkflowStack(Stack):
+    """`sample_to_release` and what it calls."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: StageConfig,
+        names: Names,
+        environment: Environment,
+        storage: StorageStack,
+        catalog: CatalogStack,
+        network: NetworkStack,
+        compute: ComputeStack,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            env=environment,
+            stack_name=names.stack("workflow"),
+            description=f"Strandline {stage.name}: state machine, its functions, alerts",
+            tags={"strandline:stage": stage.name, "strandline:part": "workflow"},
+        )
+        self._stage, self._names, self._network = stage, names, network
+        self._key = storage.keys.operations
+        self.layers = Layers(self, "Layers", stage=stage)
+        self.failed_events = dead_letter_queue(
+            self, "FailedEvents", name=names.of("workflow-failed-events"), key=self._key
+        )
+        self.alerts = self._alerts()
+        self.functions = self._functions(storage, catalog)
+        self.workflow = self._workflow(compute)
+        CfnOutput(self, "SampleToReleaseArn", value=self.workflow.state_machine.state_machine_arn)
+        CfnOutput(self, "AlertsTopicArn", value=self.alerts.topic_arn)
+
+    def _alerts(self) -> sns.Topic:
+        topic = sns.Topic(self, "Alerts", topic_name=self._names.of("alerts"), master_key=self._key, enforce_ssl=True)
+        topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="AlarmsAndEventsOfThisAccount",
+                principals=[
+                    iam.ServicePrincipal("cloudwatch.amazonaws.com"),
+                    iam.ServicePrincipal("events.amazonaws.com"),
+                ],
+                actions=["sns:Publish"],
+                resources=[topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": self._names.account}},
+            )
+        )
+        if self._stage.alarm_email:
+            topic.add_subscription(subscriptions.EmailSubscription(self._stage.alarm_email))
+        return topic
+
+    def _function(
+        self,
+        name: str,
+        *,
+        environment: dict[str, str],
+        permissions: list[Permission],
+        reads_sequences: bool = False,
+        memory_mib: int = 512,
+        timeout_s: int = 60,
+    ) -> PlatformFunction:
+        return PlatformFunction(
+            self,
+            "".join(word.title() for word in name.split("_")),
+            name=name,
+            stage=self._stage,
+            names=self._names,
+            layers=self.layers,
+            environment=environment,
+            permissions=permissions,
+            vpc=self._network.vpc,
+            security_group=self._network.clients,
+            key=self._key,
+            failed_events=self.failed_events,
+            reads_sequences=reads_sequences,
+            memory_mib=memory_mib,
+            timeout_s=timeout_s,
+        )
+
+    def _functions(self, storage: StorageStack, catalog: CatalogStack) -> dict[str, PlatformFunction]:
+        table = catalog.submissions
+        landed = read_objects(storage.landing, prefix=_SUBMISSIONS)
+        references = read_objects(storage.references)
+        analysed = read_objects(storage.analysis, prefix=_SUBMISSIONS)
+        analyses = [*references, *analysed, *write_objects(storage.analysis, prefix=_SUBMISSIONS), *read_items(table)]
+        table_name = {"SUBMISSIONS_TABLE": table.name}
+        drafts = {"ANALYSIS_BUCKET": storage.analysis.name, "REFERENCES_BUCKET": storage.references.name, **table_name}
+        functions = [
+            self._function(
+                "record_state", environment=table_name, permissions=[*read_items(table), *write_items(table)]
+            ),
+            self._function(
+                "validate_files",
+                environment={
+                    "LANDING_BUCKET": storage.landing.name,
+                    "REFERENCES_BUCKET": storage.references.name,
+                    "LAMBDA_VALIDATION_LIMIT_BYTES": str(self._stage.validation_limit_bytes),
+                    **table_name,
+                },
+                permissions=[*landed, *references, *read_items(table)],
+                reads_sequences=True,
+                memory_mib=1769,
+                timeout_s=900,
+            ),
+            self._function(
+                "conclude_failure",
+                environment={
+                    "LANDING_BUCKET": storage.landing.name,
+                    "QUARANTINE_BUCKET": storage.quarantine.name,
+                    "ANALYSIS_BUCKET": storage.analysis.name,
+                    "ALERTS_TOPIC_ARN": self.alerts.topic_arn,
+                    **table_name,
+                },
+                permissions=[
+                    *landed,
+                    *analysed,
+                    *write_objects(storage.quarantine),
+                    *read_items(table),
+                    *write_items(table),
+                    *publish(self.alerts.topic_arn, self._key),
+                ],
+                timeout_s=120,
+            ),
+            *(
+                self._function(
+                    name,
+                    environment=drafts,
+                    permissions=analyses,
+                    reads_sequences=True,
+                    memory_mib=1769,
+                    timeout_s=300,
+                )
+                for name in ("build_bundle", "build_report")
+            ),
+        ]
+        return {function.name: function for function in functions}
+
+    def _workflow(self, compute: ComputeStack) -> Workflow:
+        functions = {_title(name): function.function for name, function in self.functions.items()}
+        jobs = {_title(name): job.definition for name, job in compute.job_by_name.items()}
+        queue = compute.cpu_queue.attr_job_queue_arn
+        return Workflow(
+            self,
+            "SampleToRelease",
+            name="sample_to_release",
+            stage=self._stage,
+            names=self._names,
+            substitutions={
+                "CpuQueueArn": queue,
+                **{f"{name}FunctionArn": function.function_arn for name, function in functions.items()},
+                **{f"{name}JobArn": job.job_definition_arn for name, job in jobs.items()},
+            },
+            permissions=[
+                Permission(
+                    actions=["lambda:InvokeFunction"],
+                    resources=[function.function_arn for function in functions.values()],
+                ),
+                *_run_jobs(self._names, queue, sorted(compute.job_by_name)),
+            ],
+            key=self._key,
+        )
+
+
+def _title(name: str) -> str:
+    return "".join(word.title() for word in name.split("_"))
+
+
+def _run_jobs(names: Names, queue_arn: str, job_names: list[str]) -> list[Permission]:
+    """Submit these jobs to this queue, and follow them to their end."""
+    return [
+        Permission(
+            actions=["batch:SubmitJob"],
+            resources=[
+                queue_arn,
+                *(names.arn("batch", f"job-definition/{names.of(job)}:*") for job in job_names),
+            ],
+            wildcard_reason="a new revision of a job definition is submitted by a workflow that already runs",
+        ),
+        Permission(
+            actions=["batch:TerminateJob"],
+            resources=[names.arn("batch", "job/*")],
+            wildcard_reason="Batch names jobs when they are submitted",
+        ),
+        Permission(
+            actions=["batch:DescribeJobs"],
+            resources=["*"],
+            wildcard_reason="Batch gives this action no resource to name",
+        ),
+        Permission(
+            actions=["events:PutTargets", "events:PutRule", "events:DescribeRule"],
+            resources=[names.arn("events", "rule/StepFunctionsGetEventsForBatchJobsRule")],
+        ),
+    ]

@@ -1,0 +1,138 @@
+"""What differs between the stages, in one place; everything else is the same template."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from infra.runtimes import FunctionRuntime
+
+RETRY_WINDOW_DAYS = 14
+"""Days that a message which nothing could handle is kept: SQS's own maximum."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSize:
+    """What Batch reserves for one job, and the time after which it ends the job."""
+
+    vcpus: int
+    memory_mib: int
+    timeout_s: int
+
+
+JOB_NAMES = ("validate_files", "align_reads", "call_variants", "annotate_variants", "filter_and_qc", "load_lake")
+
+_SMALL = JobSize(vcpus=2, memory_mib=7_680, timeout_s=3 * 3600)
+_CLOUD_SIZES = {
+    "validate_files": _SMALL,
+    "align_reads": JobSize(vcpus=4, memory_mib=16_384, timeout_s=8 * 3600),
+    "call_variants": JobSize(vcpus=4, memory_mib=8_192, timeout_s=8 * 3600),
+    "annotate_variants": _SMALL,
+    "filter_and_qc": _SMALL,
+    "load_lake": _SMALL,
+}
+# bwa-mem2 keeps its index of a whole human genome in memory: 28 GB beside the reads in flight.
+_GENOME_SIZES = _CLOUD_SIZES | {
+    "align_reads": JobSize(vcpus=16, memory_mib=61_440, timeout_s=12 * 3600),
+    "call_variants": JobSize(vcpus=16, memory_mib=30_720, timeout_s=12 * 3600),
+}
+_ONE_MACHINE = JobSize(vcpus=1, memory_mib=1_024, timeout_s=900)
+_LOCAL_SIZES = {
+    "validate_files": _ONE_MACHINE,
+    "align_reads": JobSize(vcpus=2, memory_mib=3_072, timeout_s=3_600),
+    "call_variants": JobSize(vcpus=2, memory_mib=2_048, timeout_s=3_600),
+    "annotate_variants": _ONE_MACHINE,
+    "filter_and_qc": _ONE_MACHINE,
+    "load_lake": _ONE_MACHINE,
+}
+
+_CLOUD_RUNTIME = FunctionRuntime(python="3.13", platform="manylinux_2_28_x86_64")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageConfig:
+    """One stage. Durations carry their unit; `None` leaves a thing out."""
+
+    name: str
+    object_lock_mode: Literal["COMPLIANCE", "GOVERNANCE"]
+    landing_retention_days: int
+    audit_retention_days: int
+    keeps_data: bool
+    """Stateful stacks refuse deletion, the table too, and AWS Backup copies what point in time recovery covers."""
+    log_retention_days: int
+    incomplete_after_s: int
+    validation_limit_bytes: int = 2 * 1024**3
+    """Files over this size are checked in a Batch job: a function may run 900 s."""
+    athena_cutoff_bytes: int = 1024**4
+    cidr: str = "10.64.0.0/16"
+    zone_suffixes: tuple[str, ...] = ("a", "b")
+    cpu_vcpus_max: int = 256
+    gpu_vcpus_max: int = 64
+    cpu_instance_classes: tuple[str, ...] = ("c6i", "m6i", "m7i", "r6i", "r7i")
+    gpu_instance_types: tuple[str, ...] = ("g5.2xlarge", "g5.12xlarge", "g6.2xlarge")
+    scratch_gib: int = 500
+    job_sizes: Mapping[str, JobSize] = field(default_factory=lambda: _CLOUD_SIZES)
+    function_runtime: FunctionRuntime = _CLOUD_RUNTIME
+    reserved_concurrency: int | None = None
+    """Set where the account's quota is known to bear it: a new account may run ten functions at once in all."""
+    alarm_email: str | None = None
+    fixed_account: str | None = None
+    fixed_region: str | None = None
+
+
+STAGES: Mapping[str, StageConfig] = {
+    "local": StageConfig(
+        name="local",
+        object_lock_mode="GOVERNANCE",
+        landing_retention_days=1,
+        audit_retention_days=1,
+        keeps_data=False,
+        log_retention_days=7,
+        incomplete_after_s=3600,
+        cpu_vcpus_max=max(2, os.cpu_count() or 2),
+        gpu_vcpus_max=4,
+        scratch_gib=30,
+        job_sizes=_LOCAL_SIZES,
+        function_runtime=FunctionRuntime(python=f"{sys.version_info.major}.{sys.version_info.minor}", platform=None),
+        fixed_account="123456789012",
+        fixed_region="us-east-1",
+    ),
+    "dev": StageConfig(
+        name="dev",
+        object_lock_mode="GOVERNANCE",
+        landing_retention_days=1,
+        audit_retention_days=1,
+        keeps_data=False,
+        log_retention_days=30,
+        incomplete_after_s=24 * 3600,
+        cpu_vcpus_max=64,
+        gpu_vcpus_max=16,
+    ),
+    "qa": StageConfig(
+        name="qa",
+        object_lock_mode="GOVERNANCE",
+        landing_retention_days=30,
+        audit_retention_days=30,
+        keeps_data=True,
+        log_retention_days=90,
+        incomplete_after_s=24 * 3600,
+        cidr="10.65.0.0/16",
+    ),
+    "prod": StageConfig(
+        name="prod",
+        object_lock_mode="COMPLIANCE",
+        landing_retention_days=365,
+        audit_retention_days=2555,
+        keeps_data=True,
+        log_retention_days=2557,
+        incomplete_after_s=72 * 3600,
+        cidr="10.66.0.0/16",
+        zone_suffixes=("a", "b", "c"),
+        cpu_vcpus_max=2048,
+        gpu_vcpus_max=256,
+        scratch_gib=1000,
+        job_sizes=_GENOME_SIZES,
+        reserved_concurrency=50,
+    ),
+}
