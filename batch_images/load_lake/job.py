@@ -1,0 +1,35 @@
+"""LoadLake: this submission's calls into the lake, replacing whatever an earlier run left there."""
+
+import json
+import sys
+from datetime import UTC, datetime
+
+from strandline.aws.jobs import open_buckets, run_job
+from strandline.aws.lake import Lake
+from strandline.aws.settings import LakeJobSettings
+from strandline.aws.workspace import Workspace
+from strandline.journey import Artifact
+from strandline.lake.rows import LoadedSample, sample_row, variant_batches
+from strandline.reads.quality import QualitySummary
+from strandline.variants.records import read_calls
+
+
+def load(workspace: Workspace, lake: Lake) -> None:
+    """Replace the submission's rows of both tables and leave a receipt."""
+    manifest = workspace.manifest
+    loaded = LoadedSample(workspace.submission_id, manifest.sample, manifest.reference.name, manifest.reference.version)
+    calls = workspace.fetch(Artifact.CALLS)
+    quality = QualitySummary.model_validate_json(workspace.fetch(Artifact.QC).read_bytes())
+    count = lake.replace_rows("variants", workspace.submission_id, lambda: variant_batches(read_calls(calls), loaded))
+    row = sample_row(loaded, quality, variant_count=count, now=datetime.now(UTC))
+    lake.replace_rows("samples", workspace.submission_id, lambda: [row])
+    receipt = {"submission_id": workspace.submission_id, "variants": count}
+    workspace.path(Artifact.LOAD_RECEIPT).write_text(json.dumps(receipt))
+    workspace.publish(Artifact.LOAD_RECEIPT)
+
+
+if __name__ == "__main__":
+    settings = LakeJobSettings.from_env()
+    buckets = open_buckets(analysis=settings.analysis_bucket)
+    lake = Lake(settings.glue_database)
+    sys.exit(run_job("LoadLake", lambda workspace: load(workspace, lake), settings, buckets))

@@ -1,0 +1,79 @@
+"""ConcludeFailure: say why a submission stopped, quarantine or fail it, and alert."""
+
+from datetime import UTC, datetime
+from functools import cache
+
+import boto3
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.parser import event_parser
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, Field
+
+from strandline.aws.conclusions import Alerts, conclude
+from strandline.aws.objects import S3Objects
+from strandline.aws.settings import ConclusionSettings
+from strandline.aws.submissions import SubmissionsTable
+from strandline.aws.telemetry import logger, metrics, tracer
+from strandline.causes import GivenCause, explain_failure
+
+
+class CaughtError(BaseModel, frozen=True):
+    """What Step Functions catches."""
+
+    error: str = Field(alias="Error")
+    cause: str = Field(alias="Cause", default="")
+
+
+class Failure(BaseModel, frozen=True, extra="forbid"):
+    """What the state machine hands over."""
+
+    submission_id: str
+    step: str
+    error: CaughtError
+
+
+@cache
+def settings() -> ConclusionSettings:
+    """Return the settings; read on the first call."""
+    return ConclusionSettings.from_env()
+
+
+@cache
+def submissions() -> SubmissionsTable:
+    """Return the table; made on the first call."""
+    return SubmissionsTable(boto3.client("dynamodb"), settings().submissions_table)
+
+
+@cache
+def quarantine() -> S3Objects:
+    """Return the quarantine bucket; made on the first call."""
+    return S3Objects(boto3.client("s3"), settings().quarantine_bucket)
+
+
+@cache
+def alerts() -> Alerts:
+    """Return the alerts topic; made on the first call."""
+    return Alerts(boto3.client("sns"), settings().alerts_topic_arn)
+
+
+@logger.inject_lambda_context(clear_state=True)
+@tracer.capture_lambda_handler(capture_response=False)  # responses may name a patient
+@metrics.log_metrics
+@event_parser(model=Failure)
+def lambda_handler(event: Failure, context: LambdaContext) -> dict[str, str]:
+    logger.append_keys(submission_id=event.submission_id)
+    metrics.add_metric(name="SubmissionsStopped", unit=MetricUnit.Count, value=1)
+    recorded = submissions().failure(event.submission_id, event.step)
+    given = GivenCause(recorded.code, recorded.message) if recorded else None
+    conclusion = explain_failure(event.step, event.error.error, event.error.cause, given)
+    conclude(
+        event.submission_id,
+        event.step,
+        conclusion,
+        table=submissions(),
+        quarantine=quarantine(),
+        alerts=alerts(),
+        now=datetime.now(UTC),
+    )
+    metrics.add_metric(name=f"Submissions{conclusion.verdict.title()}", unit=MetricUnit.Count, value=1)
+    return {"verdict": conclusion.verdict, "code": conclusion.code, "message": conclusion.message}

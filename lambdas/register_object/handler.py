@@ -1,0 +1,58 @@
+"""A file landed: note it, and start the workflow once everything that the manifest names is there."""
+
+import json
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import boto3
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from strandline.aws.executions import Workflow
+from strandline.aws.intake import Intake
+from strandline.aws.objects import S3Objects
+from strandline.aws.settings import RegistrationSettings
+from strandline.aws.submissions import LandedFile, SubmissionsTable
+from strandline.aws.telemetry import logger, metrics, tracer
+from strandline.journey import split_landing_key
+
+processor = BatchProcessor(event_type=EventType.SQS)
+
+
+@cache
+def intake() -> Intake:
+    """Return the door that this function guards; made on the first call."""
+    settings = RegistrationSettings.from_env()
+    return Intake(
+        SubmissionsTable(boto3.client("dynamodb"), settings.submissions_table),
+        S3Objects(boto3.client("s3"), settings.landing_bucket),
+        Workflow(boto3.client("stepfunctions"), settings.state_machine_arn),
+    )
+
+
+def register(record: SQSRecord) -> None:
+    """Register the object of one EventBridge event `Object Created`."""
+    event = json.loads(record.body)
+    landed = event["detail"]["object"]
+    parts = split_landing_key(landed["key"])  # EventBridge does not URL-encode keys
+    if parts is None:
+        metrics.add_metric(name="ObjectsIgnored", unit=MetricUnit.Count, value=1)
+        return
+    submission_id, name = parts
+    logger.append_keys(submission_id=submission_id)
+    metrics.add_metric(name="ObjectsRegistered", unit=MetricUnit.Count, value=1)
+    file = LandedFile(name, landed.get("version-id", "null"), int(landed["size"]))
+    sequencer = landed.get("sequencer") or event["time"]
+    if intake().register(submission_id, file, sequencer=sequencer, now=datetime.now(UTC)):
+        metrics.add_metric(name="SubmissionsStarted", unit=MetricUnit.Count, value=1)
+        logger.info("workflow started")
+
+
+@logger.inject_lambda_context(clear_state=True)
+@tracer.capture_lambda_handler(capture_response=False)  # responses may name a patient
+@metrics.log_metrics
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return dict(process_partial_response(event=event, record_handler=register, processor=processor, context=context))

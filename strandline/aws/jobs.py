@@ -1,0 +1,98 @@
+"""What every Batch job does around its work: scratch, the cause of a failure, and the exit code that Batch acts on."""
+
+import errno
+import logging
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BotoConnectionError
+
+from strandline.aws.objects import S3Objects
+from strandline.aws.settings import JobSettings
+from strandline.aws.submissions import Cause, SubmissionsTable
+from strandline.aws.workspace import Buckets, Workspace
+from strandline.errors import RejectedInputError, TemporaryError
+from strandline.reads.alignment import describe
+
+INTERNAL_EXIT_CODE: Final = 70
+_FULL_BELOW_BYTES: Final = 1 << 20
+_PASSING_ERRORS: Final = frozenset(
+    {"SlowDown", "Throttling", "ThrottlingException", "ProvisionedThroughputExceededException", "RequestTimeout"}
+)
+_CLIENT_CONFIG: Final = Config(retries={"mode": "standard", "max_attempts": 5})
+
+logger = logging.getLogger("strandline.jobs")
+
+
+def open_buckets(*, analysis: str, references: str | None = None, landing: str | None = None) -> Buckets:
+    """Return the buckets of a job by their names."""
+    client = boto3.client("s3", config=_CLIENT_CONFIG)
+    return Buckets(
+        analysis=S3Objects(client, analysis),
+        references=S3Objects(client, references) if references else None,
+        landing=S3Objects(client, landing) if landing else None,
+    )
+
+
+def run_job(step: str, work: Callable[[Workspace], None], settings: JobSettings, buckets: Buckets) -> int:
+    """Do one step's work in a scratch folder and return the exit code.
+
+    0 done, 65 rejected, 75 try again, 70 failed. The cause of a failure is kept with the submission under the name of
+    the step, because Step Functions sees only the exit code.
+    """
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
+    logger.info("%s begins for submission %s", step, settings.submission_id)
+    table = SubmissionsTable(boto3.client("dynamodb", config=_CLIENT_CONFIG), settings.submissions_table)
+    with TemporaryDirectory(prefix="strandline-") as scratch:
+        try:
+            table.forget_failure(settings.submission_id, step)
+            work(Workspace(settings.submission_id, table, buckets, Path(scratch)))
+        except Exception as error:
+            code, cause = _explain(error, step, Path(scratch))
+            if code == INTERNAL_EXIT_CODE:
+                logger.exception("%s failed", step)
+            logger.error("%s: %s", cause.code, cause.message)
+            table.record_failure(settings.submission_id, cause)
+            return code
+    logger.info("%s is done", step)
+    return 0
+
+
+def _explain(error: Exception, step: str, scratch: Path) -> tuple[int, Cause]:
+    match error:
+        case RejectedInputError() | TemporaryError():
+            return error.EXIT_CODE, Cause(error.code, error.message, step)
+        case OSError(errno=errno.ENOSPC):
+            return INTERNAL_EXIT_CODE, _disk_full(step)
+        case subprocess.CalledProcessError():
+            if shutil.disk_usage(scratch).free < _FULL_BELOW_BYTES:
+                return INTERNAL_EXIT_CODE, _disk_full(step)
+            words = describe([str(part) for part in error.cmd]).split()[:2]
+            message = f"{' '.join(words)} ended with exit code {error.returncode} in {step}: look at the job's log"
+            return INTERNAL_EXIT_CODE, Cause("tool_failed", message, step)
+        case ClientError() if error.response["Error"]["Code"] in _PASSING_ERRORS:
+            return TemporaryError.EXIT_CODE, Cause("aws_busy", f"AWS asked {step} to slow down", step)
+        case BotoConnectionError() | HTTPClientError():
+            return TemporaryError.EXIT_CODE, Cause("aws_unreachable", f"{step} lost its connection to AWS", step)
+        case ClientError() | BotoCoreError():
+            message = f"AWS refused a call of {step}: look at the job's log"
+            return INTERNAL_EXIT_CODE, Cause("aws_refused", message, step)
+        case _:
+            message = (
+                f"{step} failed with {type(error).__name__}: look at the job's log; this is a fault of the platform"
+            )
+            return INTERNAL_EXIT_CODE, Cause("internal_error", message, step)
+
+
+def _disk_full(step: str) -> Cause:
+    return Cause(
+        "disk_full", f"the scratch disk filled up in {step}: free space or give the job more, then redrive", step
+    )

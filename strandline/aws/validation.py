@@ -1,0 +1,128 @@
+"""Check a landed submission: everything that the manifest says is there, whole, and readable.
+
+The function and the job share this code; they differ in how long they may take.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+
+from strandline.aws.objects import S3Objects
+from strandline.aws.submissions import LandedFile, SubmissionsTable
+from strandline.aws.workspace import read_bundle
+from strandline.errors import RejectedInputError
+from strandline.journey import MANIFEST_NAME, landing_key, manifest_key
+from strandline.landing.fastq import FastqSource, ReadsSummary, validate_fastq_pair
+from strandline.landing.manifest import (
+    MANIFEST_LIMIT_BYTES,
+    DeclaredFile,
+    FileRole,
+    Manifest,
+    parse_manifest,
+)
+from strandline.landing.regions import REGIONS_LIMIT_BYTES, parse_regions
+
+
+def read_landed_manifest(table: SubmissionsTable, landing: S3Objects, submission_id: str) -> Manifest:
+    """Read the manifest in the version that was registered.
+
+    Raises:
+        RejectedInputError: `manifest_missing`, or a code of `parse_manifest`.
+    """
+    landed = {file.name: file for file in table.landed_files(submission_id)}
+    if MANIFEST_NAME not in landed:
+        raise RejectedInputError("manifest_missing", f"{manifest_key(submission_id)} never landed: upload it last")
+    version = landed[MANIFEST_NAME].version_id
+    return parse_manifest(
+        landing.read(manifest_key(submission_id), limit_bytes=MANIFEST_LIMIT_BYTES, version_id=version)
+    )
+
+
+def declared_size_bytes(manifest: Manifest) -> int:
+    """Return the bytes of all files of a manifest."""
+    return sum(file.size_bytes for file in manifest.files)
+
+
+def validate_submission(
+    submission_id: str, manifest: Manifest, *, table: SubmissionsTable, landing: S3Objects, references: S3Objects
+) -> ReadsSummary:
+    """Check presence, sizes, checksums, formats, and that the reference is registered and fits the regions.
+
+    Raises:
+        RejectedInputError: with the code of the first check that failed.
+    """
+    landed = {file.name: file for file in table.landed_files(submission_id)}
+    for declared in manifest.files:
+        _check_presence(submission_id, declared, landed.get(declared.name))
+    bundle = read_bundle(references, manifest)
+
+    def open_file(declared: DeclaredFile) -> "_HashedStream":
+        key = landing_key(submission_id, declared.name)
+        version_id = landed[declared.name].version_id
+        return _HashedStream(declared, key, lambda: landing.stream(key, version_id=version_id))
+
+    regions = manifest.file_by_role(FileRole.REGIONS)
+    if regions:
+        stream = open_file(regions)
+        body = stream.read(REGIONS_LIMIT_BYTES)
+        stream.verify()
+        parse_regions(body, regions.name, bundle.length_by_contig)
+    first, second = (manifest.file_by_role(role) for role in (FileRole.READS_1, FileRole.READS_2))
+    if first is None or second is None:
+        raise RuntimeError("a parsed manifest has both read files")
+    reads = open_file(first), open_file(second)
+    try:
+        summary = validate_fastq_pair(*(FastqSource(stream.name, stream.chunks()) for stream in reads))
+    except RejectedInputError:
+        for stream in reads:
+            stream.drain()  # a changed byte is the better explanation of whatever else is wrong
+            stream.verify()
+        raise
+    for stream in reads:
+        stream.verify()
+    return summary
+
+
+def _check_presence(submission_id: str, declared: DeclaredFile, landed: LandedFile | None) -> None:
+    key = landing_key(submission_id, declared.name)
+    if landed is None:
+        raise RejectedInputError("file_missing", f"{key} is in the manifest and never landed: upload it")
+    if landed.size_bytes != declared.size_bytes:
+        raise RejectedInputError(
+            "size_mismatch",
+            f"{key} has {landed.size_bytes} bytes, the manifest says {declared.size_bytes}: upload it again",
+        )
+
+
+class _HashedStream:
+    """A landed file read once from front to end, hashed on the way."""
+
+    def __init__(self, declared: DeclaredFile, key: str, open_chunks: Callable[[], Iterator[bytes]]) -> None:
+        self.name = declared.name
+        self._declared = declared
+        self._key = key
+        self._digest = hashlib.sha256()
+        self._source = open_chunks()
+
+    def chunks(self) -> Iterator[bytes]:
+        for chunk in self._source:
+            self._digest.update(chunk)
+            yield chunk
+
+    def read(self, limit_bytes: int) -> bytes:
+        """Return at most a chunk more than `limit_bytes`, and hash the rest."""
+        body = b""
+        for chunk in self.chunks():
+            if len(body) <= limit_bytes:
+                body += chunk
+        return body
+
+    def drain(self) -> None:
+        for _ in self.chunks():
+            pass
+
+    def verify(self) -> None:
+        if self._digest.hexdigest() != self._declared.sha256:
+            raise RejectedInputError(
+                "checksum_mismatch",
+                f"{self._key}: its SHA-256 is not the manifest's; the file changed on the way: upload it again",
+            )

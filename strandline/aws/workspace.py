@@ -1,0 +1,140 @@
+"""One submission's files on a worker: fetched into scratch, checked, published under the keys of `journey`."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from strandline.aws.objects import S3Objects
+from strandline.aws.submissions import SubmissionsTable
+from strandline.errors import RejectedInputError
+from strandline.journey import Artifact, artifact_key, landing_key, reference_key
+from strandline.landing.manifest import FileRole, Manifest
+from strandline.reads.reference_bundle import (
+    BUNDLE_NAME,
+    ReferenceBundle,
+    ReferenceRole,
+    parse_bundle,
+    verify_file,
+)
+
+_BUNDLE_LIMIT_BYTES: Final = 8 << 20
+_CONTENT_TYPES: Final[Mapping[str, str]] = {
+    ".json": "application/json",
+    ".html": "text/html; charset=utf-8",
+    ".bed": "text/plain",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """The buckets a step may touch; None for those it may not."""
+
+    analysis: S3Objects
+    references: S3Objects | None = None
+    landing: S3Objects | None = None
+
+
+class Workspace:
+    """Where one step of one submission works. `scratch` is an empty folder that the caller removes."""
+
+    def __init__(self, submission_id: str, table: SubmissionsTable, buckets: Buckets, scratch: Path) -> None:
+        self.submission_id = submission_id
+        self.table = table
+        self.scratch = scratch
+        self.manifest: Manifest = table.manifest(submission_id)
+        self._buckets = buckets
+
+    @property
+    def landing(self) -> S3Objects:
+        """The landing bucket, for a step that may read it."""
+        return _granted(self._buckets.landing)
+
+    @property
+    def references(self) -> S3Objects:
+        """The references bucket, for a step that may read it."""
+        return _granted(self._buckets.references)
+
+    def fetch(self, artifact: Artifact, *, index: Artifact | None = None) -> Path:
+        """Return an output of an earlier step, its index beside it."""
+        if index:
+            self._buckets.analysis.download(artifact_key(self.submission_id, index), self.scratch / index)
+        return self._buckets.analysis.download(artifact_key(self.submission_id, artifact), self.scratch / artifact)
+
+    def fetch_if_there(self, artifact: Artifact) -> Path | None:
+        """Return an output that a submission need not have, or None."""
+        key = artifact_key(self.submission_id, artifact)
+        return self.fetch(artifact) if self._buckets.analysis.exists(key) else None
+
+    def publish(self, *artifacts: Artifact) -> None:
+        """Store outputs from scratch; running twice overwrites the same keys."""
+        for artifact in artifacts:
+            path = self.scratch / artifact
+            self._buckets.analysis.upload(
+                path,
+                artifact_key(self.submission_id, artifact),
+                content_type=_CONTENT_TYPES.get(path.suffix, "application/octet-stream"),
+            )
+
+    def path(self, artifact: Artifact) -> Path:
+        """Return where a new output is to be written."""
+        return self.scratch / artifact
+
+    def fetch_landed(self, role: FileRole) -> Path | None:
+        """Return a landed file in the version that was registered, its checksum verified; None where none is declared.
+
+        Raises:
+            RejectedInputError: `object_missing` or `checksum_mismatch`.
+        """
+        declared = self.manifest.file_by_role(role)
+        if declared is None:
+            return None
+        versions = {file.name: file.version_id for file in self.table.landed_files(self.submission_id)}
+        key = landing_key(self.submission_id, declared.name)
+        path = self.landing.download(key, self.scratch / declared.name, version_id=versions.get(declared.name))
+        with path.open("rb") as source:
+            if hashlib.file_digest(source, "sha256").hexdigest() != declared.sha256:
+                raise RejectedInputError("checksum_mismatch", f"{key}: its SHA-256 is not the one in the manifest")
+        return path
+
+    def reference(self) -> ReferenceBundle:
+        """Return the description of the reference bundle that the manifest names."""
+        return read_bundle(self.references, self.manifest)
+
+    def fetch_reference(self, bundle: ReferenceBundle, roles: Sequence[ReferenceRole]) -> dict[ReferenceRole, Path]:
+        """Fetch and verify the bundle's files of these roles; return the first of each, by role.
+
+        Raises:
+            RejectedInputError: `reference_mismatch` or `object_missing`.
+        """
+        folder = self.scratch / "reference"
+        folder.mkdir(exist_ok=True)
+        path_by_role: dict[ReferenceRole, Path] = {}
+        for file in bundle.files_of(*roles):
+            key = reference_key(bundle.name, bundle.version, file.name)
+            path = verify_file(self.references.download(key, folder / file.name), file)
+            path_by_role.setdefault(file.role, path)
+        return path_by_role
+
+
+def read_bundle(references: S3Objects, manifest: Manifest) -> ReferenceBundle:
+    """Read the `bundle.json` that a manifest names.
+
+    Raises:
+        RejectedInputError: `reference_unknown` or `bundle_invalid`.
+    """
+    name = manifest.reference
+    key = reference_key(name.name, name.version, BUNDLE_NAME)
+    if not references.exists(key):
+        raise RejectedInputError(
+            "reference_unknown",
+            f"reference bundle {name.name}/{name.version} is not registered: register it, or correct the manifest",
+        )
+    return parse_bundle(references.read(key, limit_bytes=_BUNDLE_LIMIT_BYTES))
+
+
+def _granted(bucket: S3Objects | None) -> S3Objects:
+    if bucket is None:
+        raise RuntimeError("this step was not given that bucket")
+    return bucket
