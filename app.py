@@ -10,9 +10,9 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from infra.node import use_node
+from infra.start import prepare_cdk
 
-use_node()  # before the CDK is imported
+prepare_cdk()  # before the CDK is imported
 
 import aws_cdk as cdk  # noqa: E402
 
@@ -20,6 +20,10 @@ from infra.application import add_stacks  # noqa: E402
 from infra.stages import STAGES, StageConfig  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent
+_LOCAL_CONTEXT = {
+    "aws:cdk:disable-asset-staging": True,  # this machine reads packages where they lie
+    "@aws-cdk/core:validateAgainstDefaultRules": False,  # a second of start-up; the tests lint this stage too
+}
 
 
 def main() -> None:
@@ -36,7 +40,8 @@ def make_app(given: dict[str, str], *, outdir: str) -> cdk.App:
     app = cdk.App(outdir=outdir, context={**flags, **given}, analytics_reporting=False)
     stage = _stage(app)
     if stage.name == "local":
-        app.node.set_context("aws:cdk:disable-asset-staging", True)  # this machine reads packages where they lie
+        for key, value in _LOCAL_CONTEXT.items():
+            app.node.set_context(key, value)
     account = stage.fixed_account or _context(app, "account") or os.environ.get("CDK_DEFAULT_ACCOUNT")
     region = stage.fixed_region or _context(app, "region") or os.environ.get("CDK_DEFAULT_REGION")
     if not account or not region:

@@ -6,6 +6,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_glue as glue
 from constructs import Construct
 
+from infra.constructs.backup import TableBackup
 from infra.constructs.lake_table import LakeTable, lake_tables
 from infra.constructs.permissions import DataTable
 from infra.names import Names
@@ -36,6 +37,8 @@ class CatalogStack(Stack):
             tags={"strandline:stage": stage.name, "strandline:part": "catalog"},
         )
         self.submissions = self._submissions(stage, names, storage)
+        if stage.keeps_data:
+            TableBackup(self, "Backup", names=names, table=self.submissions, key=storage.keys.patients)
         self._lake(names, storage)
         self._workgroup(stage, names, storage)
 
