@@ -5,6 +5,7 @@ Compute environments, queues and job definitions stay moto's.
 
 import importlib
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,18 +16,19 @@ from moto.batch.responses import BatchResponse
 from local_stage.batch.engine import Engine, QueueView, ResolveImage
 from local_stage.batch.job import Job, JobStatus
 from local_stage.batch.requests import build_jobs
-from local_stage.batch.state_events import StateEvents
 from local_stage.context import StageContext
+from local_stage.replacing import replace
+from local_stage.state_change_events import StateChangeEvents
 
-_running: list[tuple[StageContext, Engine, StateEvents]] = []  # none or one
+_running: list[tuple[StageContext, Engine, StateChangeEvents]] = []  # none or one
 _UNLIMITED = 1e9
 
 
 def install(context: StageContext, resolve_image: ResolveImage | None = None) -> None:
     """Make Batch run its jobs as processes. `resolve_image` finds an image's folder; left out, the stage's own does."""
     stop()
-    events = StateEvents(context)
-    engine = Engine(context, resolve_image or _resolve, lambda arn: _view_queue(context, arn), events.tell)
+    events = StateChangeEvents(context, "aws.batch", "Batch Job State Change")
+    engine = Engine(context, resolve_image or _resolve, partial(_view_queue, context), partial(_tell, events))
     _running.append((context, engine, events))
     for name, answer in {
         "submitjob": _submit,
@@ -36,7 +38,7 @@ def install(context: StageContext, resolve_image: ResolveImage | None = None) ->
         "terminatejob": _terminate,
     }.items():
         if getattr(BatchResponse, name) is not answer:
-            setattr(BatchResponse, name, answer)
+            replace(BatchResponse, name, answer)
 
 
 def stop() -> None:
@@ -52,6 +54,11 @@ def current_engine() -> Engine:
     if not _running:
         raise RuntimeError("Batch of the embedded AWS is not installed")
     return _running[0][1]
+
+
+def _tell(events: StateChangeEvents, job: Job) -> None:
+    if events.wanted:
+        events.tell(job.arn, job.describe())
 
 
 def _resolve(uri: str) -> Path:

@@ -1,6 +1,6 @@
 """Where moto's Lambda is replaced. Each name used here is pinned by a contract test."""
 
-import io
+import tempfile
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
@@ -16,6 +16,7 @@ from local_stage.lambda_functions.packages import PackageStore
 from local_stage.lambda_functions.pool import WorkerPool
 from local_stage.lambda_functions.queue_safety import keep_queues_safe
 from local_stage.lambda_functions.runtime import link_runtime
+from local_stage.replacing import replace
 
 
 @dataclass(slots=True)
@@ -41,7 +42,7 @@ def install(context: StageContext) -> None:
     pool = WorkerPool(context, link_runtime(folder / "runtime"))
     _running.append(_Lambda(context, packages, pool, Invoker(context, packages, pool)))
     keep_queues_safe()
-    if not _original:
+    if LambdaFunction.invoke is not _invoke:  # never wrap what is wrapped already
         _replace()
 
 
@@ -87,7 +88,7 @@ def _replace() -> None:
         (models, "_s3_content"): _s3_content,
     }
     for (owner, name), replacement in replaced.items():
-        setattr(owner, name, replacement)
+        replace(owner, name, replacement)
 
 
 def _invoke(
@@ -141,12 +142,17 @@ def _zipfile_content(zipfile_content: str | bytes) -> tuple[bytes, int, str, str
 
 
 def _s3_content(key: Any) -> tuple[bytes, int, str, str]:
-    return _keep(key.value)
+    content = key.value
+    if isinstance(content, bytes):
+        return _keep(content)
+    with tempfile.TemporaryFile() as file:  # the stage keeps objects on disk, and this one passes through no memory
+        file.writelines(content)
+        return _keep(file)
 
 
 def _keep(content: bytes | BinaryIO) -> tuple[bytes, int, str, str]:
     """Extract a package; return what moto wants to know of it, without its bytes."""
-    package = _current().packages.add(content if isinstance(content, bytes) else io.BytesIO(content.read()))
+    package = _current().packages.add(content)
     return b"", package.size_bytes, package.code_sha256, package.digest
 
 

@@ -9,14 +9,16 @@ from typing import Any
 
 from moto.sqs.models import Queue, SQSBackend
 
+from local_stage.replacing import replace
+
 
 def keep_queues_safe() -> None:
     """Make receiving, deleting and changing the visibility of messages exclude each other. May be called twice."""
     if getattr(Queue.delete_message, "safe", False):
         return
-    setattr(Queue, "delete_message", _delete_safely(Queue.delete_message))  # noqa: B010 - mypy refuses a plain assignment
+    replace(Queue, "delete_message", _delete_safely(Queue.delete_message))
     for name in ("receive_message", "change_message_visibility"):
-        setattr(SQSBackend, name, _lock_queue(getattr(SQSBackend, name)))
+        replace(SQSBackend, name, _lock_queue(getattr(SQSBackend, name)))
 
 
 def _delete_safely(original: Callable[[Queue, str], None]) -> Callable[[Queue, str], None]:
