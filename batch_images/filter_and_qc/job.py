@@ -13,6 +13,7 @@ from strandline.reads.coverage import measure_coverage, write_bed
 from strandline.reads.quality import AlignmentSummary, CoverageSummary, QualitySummary, check_gates
 from strandline.reads.reference_bundle import ReferenceBundle, ReferenceRole
 from strandline.variants.filtering import filter_variants
+from strandline.variants.provenance import read_programs
 from strandline.variants.records import summarise_calls
 
 
@@ -20,11 +21,8 @@ def filter_and_qc(workspace: Workspace) -> None:
     """Filter, measure, and stop a sample that nobody should interpret."""
     bundle = workspace.reference()
     reference = workspace.fetch_reference(bundle, [ReferenceRole.FASTA, ReferenceRole.FASTA_INDEX])
-    coverage = measure_coverage(
-        workspace.fetch(Artifact.ALIGNED, index=Artifact.ALIGNED_INDEX),
-        reference[ReferenceRole.FASTA],
-        analysed_regions(workspace, bundle),
-    )
+    cram = workspace.fetch(Artifact.ALIGNED, index=Artifact.ALIGNED_INDEX)
+    coverage = measure_coverage(cram, reference[ReferenceRole.FASTA], analysed_regions(workspace, bundle))
     measured = {key: value for key, value in asdict(coverage).items() if key != "callable_regions"}
     summary = CoverageSummary(**measured, callable_bases=coverage.callable_bases)
     warnings = check_gates(summary)
@@ -38,6 +36,7 @@ def filter_and_qc(workspace: Workspace) -> None:
         coverage=summary,
         variants=summarise_calls(workspace.path(Artifact.CALLS)),
         warnings=warnings,
+        programs=read_programs(cram, workspace.path(Artifact.CALLS)),
     )
     workspace.path(Artifact.QC).write_text(quality.model_dump_json(indent=1))
     workspace.publish(Artifact.CALLS_INDEX, Artifact.CALLS, Artifact.CALLABLE_REGIONS, Artifact.QC)

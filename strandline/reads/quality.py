@@ -52,7 +52,7 @@ class VariantSummary(_Frozen):
 
 
 class QualitySummary(_Frozen):
-    """What `qc.json` says."""
+    """What `qc.json` says. `programs` names each tool that touched the data with its version, in order."""
 
     submission_id: str
     sample_id: str
@@ -61,6 +61,7 @@ class QualitySummary(_Frozen):
     coverage: CoverageSummary
     variants: VariantSummary
     warnings: tuple[str, ...]
+    programs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,10 +59,11 @@ class ReferenceFile(_Frozen):
 
 
 class ReferenceBundle(_Frozen):
-    """What `bundle.json` says."""
+    """What `bundle.json` says. `assembly` is GRCh37, GRCh38 or T2T-CHM13 where the bases are of one of them."""
 
     name: str
     version: str
+    assembly: str | None = None
     contigs: tuple[Contig, ...]
     files: tuple[ReferenceFile, ...]
 
@@ -109,6 +110,7 @@ def make_bundle(
     *,
     gene_models: Path | None = None,
     clinvar: Path | None = None,
+    assembly: str | None = None,
     sources: dict[ReferenceRole, str] | None = None,
 ) -> ReferenceBundle:
     """Make a bundle in `folder` from a FASTA (plain or gzip), gene models (Ensembl GFF3) and ClinVar (VCF).
@@ -141,7 +143,11 @@ def make_bundle(
         if file.role in {ReferenceRole.FASTA, ReferenceRole.GENE_MODELS, ReferenceRole.CLINVAR}:
             digest.update(f"{file.role} {file.sha256}\n".encode())
     bundle = ReferenceBundle(
-        name=_bundle_name(fasta), version=digest.hexdigest()[:12], contigs=tuple(_contigs(copy)), files=files
+        name=_bundle_name(fasta),
+        version=digest.hexdigest()[:12],
+        assembly=assembly,
+        contigs=tuple(_contigs(copy)),
+        files=files,
     )
     (folder / BUNDLE_NAME).write_bytes(bundle.to_json())
     return bundle

@@ -1,0 +1,67 @@
+"""What `build_bundle` and `build_report` read of a finished analysis."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import boto3
+from pydantic import BaseModel
+
+from strandline.aws.objects import S3Objects
+from strandline.aws.settings import DeliverySettings
+from strandline.aws.submissions import SubmissionsTable
+from strandline.aws.workspace import Buckets, Workspace
+from strandline.journey import Artifact
+from strandline.reads.quality import QualitySummary
+from strandline.reads.reference_bundle import ReferenceBundle, ReferenceRole
+from strandline.reporting.findings import Findings, select_findings
+from strandline.variants.provenance import read_sources
+from strandline.variants.records import read_calls
+
+
+class DraftRequest(BaseModel, frozen=True, extra="forbid"):
+    """What the state machine asks the two functions for."""
+
+    submission_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """One sample's results, ready to be drafted."""
+
+    bundle: ReferenceBundle
+    quality: QualitySummary
+    findings: Findings
+    sources: dict[str, str]
+
+
+@contextmanager
+def open_analysis(submission_id: str) -> Iterator[tuple[Workspace, Analysis]]:
+    """Yield a workspace and what was found, fetched into scratch that is removed at the end."""
+    table, buckets = _connect()
+    with TemporaryDirectory(prefix="strandline-") as scratch:
+        workspace = Workspace(submission_id, table, buckets, Path(scratch))
+        yield workspace, _read_analysis(workspace)
+
+
+@cache
+def _connect() -> tuple[SubmissionsTable, Buckets]:
+    settings, client = DeliverySettings.from_env(), boto3.client("s3")
+    buckets = Buckets(S3Objects(client, settings.analysis_bucket), S3Objects(client, settings.references_bucket))
+    return SubmissionsTable(boto3.client("dynamodb"), settings.submissions_table), buckets
+
+
+def _read_analysis(workspace: Workspace) -> Analysis:
+    """Fetch calls and quality, and choose what a draft names."""
+    bundle = workspace.reference()
+    calls = workspace.fetch(Artifact.CALLS)
+    annotated = bool(bundle.files_of(ReferenceRole.GENE_MODELS, ReferenceRole.CLINVAR))
+    return Analysis(
+        bundle=bundle,
+        quality=QualitySummary.model_validate_json(workspace.fetch(Artifact.QC).read_bytes()),
+        findings=select_findings(read_calls(calls), annotated=annotated),
+        sources=read_sources(calls),
+    )

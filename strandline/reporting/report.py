@@ -1,0 +1,125 @@
+"""The clinician's report: one HTML file that needs nothing else, findings first, limits said."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from itertools import groupby
+from typing import Final
+
+from jinja2 import Environment, StrictUndefined, Template
+
+from strandline.landing.manifest import SampleDeclaration
+from strandline.reads.quality import QualitySummary
+from strandline.reporting.findings import Findings
+from strandline.variants.records import VariantCall
+
+LIMITS: Final = (
+    "Single-nucleotide variants and short insertions and deletions are called. Structural variants, copy-number "
+    "changes, repeat expansions, mosaic variants and variants of the mitochondrial genome are not.",
+    "A variant that is not listed is not excluded: it may lie outside of the analysed regions, where coverage does not "
+    "allow a call, or meet none of the reporting criteria.",
+    "Calls were not confirmed by a second method.",
+    "Findings were selected by rules. A qualified person has to classify each of them before it is used.",
+)
+_WORDS: Final = {
+    "stop_gained": "stop gained",
+    "frameshift": "frameshift",
+    "splice_donor": "splice donor",
+    "splice_acceptor": "splice acceptor",
+    "splice_region": "splice region",
+    "start_lost": "start lost",
+    "stop_lost": "stop lost",
+    "inframe_insertion": "in-frame insertion",
+    "inframe_deletion": "in-frame deletion",
+    "inframe_altering": "in-frame change",
+}
+_ZYGOSITY: Final = {"HET": "heterozygous", "HOM_ALT": "homozygous", "HEMI": "hemizygous"}
+
+
+@dataclass(frozen=True, slots=True)
+class ReportInput:
+    """What a report is made from. `sources` are the annotation sources by name, as the VCF's header says them."""
+
+    submission_id: str
+    sample: SampleDeclaration
+    reference_label: str
+    quality: QualitySummary
+    findings: Findings
+    sources: Mapping[str, str]
+    issued: datetime
+    platform_version: str
+
+
+def build_report(source: ReportInput) -> str:
+    """Return the report as one HTML document without scripts and without anything to load."""
+    tiers = [
+        (tier, [_row(finding.call) for finding in some])
+        for tier, some in groupby(source.findings.named, key=lambda finding: finding.tier)
+    ]
+    return _template().render(
+        source=source,
+        tiers=tiers,
+        coverage=source.quality.coverage,
+        depth_bars=_depth_bars(source.quality),
+        limits=LIMITS,
+        callable_percent=_percent(source.quality.coverage.callable_bases, source.quality.coverage.analysed_bases),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    gene: str
+    place: str
+    change: str
+    effect: str
+    protein: str
+    zygosity: str
+    known: str
+    quality: str
+    alt_reads: int | None
+    reads: int | None
+
+    @property
+    def alt_percent(self) -> float:
+        return 100 * self.alt_reads / self.reads if self.alt_reads and self.reads else 0.0
+
+
+def _row(call: VariantCall) -> _Row:
+    worst = call.worst_consequence
+    known = (call.clinvar_significance or "").replace("_", " ")
+    both = (call.ref_depth or 0) + (call.alt_depth or 0)
+    return _Row(
+        gene=worst.gene if worst else "",
+        place=f"{call.contig}:{call.position:,}",
+        change=f"{_short(call.ref)}>{_short(call.alt)}",
+        effect=_WORDS.get(worst.term, worst.term.replace("_", " ")) if worst else "",
+        protein=(worst.protein_change or "") if worst else "",
+        zygosity=_ZYGOSITY[call.zygosity],
+        known=f"{known} (ClinVar {call.clinvar_id})" if call.clinvar_id else "",
+        quality=f"{call.quality:.0f}" if call.quality is not None else "",
+        alt_reads=call.alt_depth,
+        reads=both or None,
+    )
+
+
+def _short(allele: str, longest: int = 12) -> str:
+    return allele if len(allele) <= longest else f"{allele[:longest]}… ({len(allele)} bases)"
+
+
+def _percent(part: int, whole: int) -> float:
+    return 100 * part / whole if whole else 0.0
+
+
+def _depth_bars(quality: QualitySummary) -> list[tuple[str, float]]:
+    coverage = quality.coverage
+    shares = (("10 reads", coverage.fraction_at_10), ("20 reads", coverage.fraction_at_20))
+    return [(label, 100 * share) for label, share in (*shares, ("30 reads", coverage.fraction_at_30))]
+
+
+@cache
+def _template() -> Template:
+    text = files("strandline.reporting").joinpath("report.html").read_text()
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(text)
