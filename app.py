@@ -46,6 +46,8 @@ def make_app(given: dict[str, str], *, outdir: str) -> cdk.App:
     region = stage.fixed_region or _context(app, "region") or os.environ.get("CDK_DEFAULT_REGION")
     if not account or not region:
         raise SystemExit(f"strandline: stage {stage.name} needs -c account=... -c region=..., or AWS credentials")
+    zones = [f"{region}{suffix}" for suffix in stage.zone_suffixes]
+    app.node.set_context(f"availability-zones:account={account}:region={region}", zones)  # else the CLI looks them up
     add_stacks(app, stage, account=account, region=region)
     return app
 

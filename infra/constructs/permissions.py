@@ -20,12 +20,9 @@ class Permission:
     actions: Sequence[str]
     resources: Sequence[str]
     wildcard_reason: str = ""
-    conditions: dict[str, dict[str, str]] | None = None
 
     def statement(self) -> iam.PolicyStatement:
-        return iam.PolicyStatement(
-            actions=list(self.actions), resources=list(self.resources), conditions=self.conditions
-        )
+        return iam.PolicyStatement(actions=list(self.actions), resources=list(self.resources))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,15 +50,17 @@ _OBJECT_KEYS = "object keys derive from submission ids, which are not known when
 
 
 def read_objects(bucket: DataBucket, *, prefix: str = "") -> list[Permission]:
-    """Get objects (any version) under `prefix` and list it."""
-    within = {"StringLike": {"s3:prefix": f"{prefix}*"}} if prefix else None
+    """Get objects (any version) under `prefix`.
+
+    Listing covers the whole bucket: only who may list without condition is told that a missing key is missing.
+    """
     return [
         Permission(
             actions=["s3:GetObject", "s3:GetObjectVersion"],
             resources=[f"{bucket.arn}/{prefix}*"],
             wildcard_reason=_OBJECT_KEYS,
         ),
-        Permission(actions=["s3:ListBucket"], resources=[bucket.arn], conditions=within),
+        Permission(actions=["s3:ListBucket"], resources=[bucket.arn]),
         Permission(actions=["kms:Decrypt"], resources=[bucket.key.key_arn]),
     ]
 
@@ -79,13 +78,6 @@ def write_objects(bucket: DataBucket, *, prefix: str = "") -> list[Permission]:
     ]
 
 
-def delete_objects(bucket: DataBucket, *, prefix: str) -> list[Permission]:
-    """Delete objects under `prefix`; earlier versions stay."""
-    return [
-        Permission(actions=["s3:DeleteObject"], resources=[f"{bucket.arn}/{prefix}*"], wildcard_reason=_OBJECT_KEYS)
-    ]
-
-
 def read_items(table: DataTable) -> list[Permission]:
     """Read items of the table and its index."""
     return [
@@ -98,11 +90,16 @@ def read_items(table: DataTable) -> list[Permission]:
 
 
 def write_items(table: DataTable) -> list[Permission]:
-    """Put and update items; nothing deletes one."""
+    """Put and update items, and none deleted."""
     return [
         Permission(actions=["dynamodb:PutItem", "dynamodb:UpdateItem"], resources=[table.arn]),
         Permission(actions=["kms:GenerateDataKey", "kms:Decrypt"], resources=[table.key.key_arn]),
     ]
+
+
+def replace_items(table: DataTable) -> list[Permission]:
+    """Also delete items: a job forgets the cause of an attempt that failed before."""
+    return [*write_items(table), Permission(actions=["dynamodb:DeleteItem"], resources=[table.arn])]
 
 
 def maintain_tables(names: Names) -> list[Permission]:

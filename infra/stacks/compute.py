@@ -11,7 +11,7 @@ from infra.constructs.permissions import (
     pull_images,
     read_items,
     read_objects,
-    write_items,
+    replace_items,
     write_objects,
 )
 from infra.constructs.role import LeastPrivilegeRole
@@ -120,7 +120,7 @@ class ComputeStack(Stack):
                 stage=stage,
                 names=names,
                 environment={**environment, "SUBMISSIONS_TABLE": table.name},
-                permissions=[*permissions, *read_items(table), *write_items(table)],
+                permissions=[*permissions, *read_items(table), *replace_items(table)],
                 execution_role=execution,
                 key=storage.keys.operations,
             )

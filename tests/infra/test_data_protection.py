@@ -1,0 +1,177 @@
+"""What keeps patients' data where it belongs: ING-01, ING-10, SEC-03."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+TABLES = json.loads((Path(__file__).resolve().parents[2] / "strandline" / "lake" / "tables.json").read_text())
+STATEFUL = {
+    *("AWS::S3::Bucket", "AWS::KMS::Key", "AWS::DynamoDB::Table", "AWS::Glue::Database", "AWS::Glue::Table"),
+    *("AWS::Athena::WorkGroup", "AWS::Backup::BackupVault"),
+}
+
+
+def bucket(assembly, purpose):
+    (found,) = [
+        properties
+        for properties in assembly.properties("AWS::S3::Bucket")
+        if f"-{assembly.stage}-{purpose}-" in properties["BucketName"]
+    ]
+    return found
+
+
+def policy_statements(assembly, purpose):
+    buckets = assembly.resources("AWS::S3::Bucket")
+    (logical_id,) = [key for key, value in buckets.items() if value["Properties"] == bucket(assembly, purpose)]
+    (policy,) = [
+        properties
+        for properties in assembly.properties("AWS::S3::BucketPolicy")
+        if properties["Bucket"] == {"Ref": logical_id}
+    ]
+    return policy["PolicyDocument"]["Statement"]
+
+
+@pytest.mark.parametrize(
+    ("stage", "mode", "days"),
+    [("local", "GOVERNANCE", 1), ("dev", "GOVERNANCE", 1), ("qa", "GOVERNANCE", 30), ("prod", "COMPLIANCE", 365)],
+)
+def test_ing_01_landed_objects_are_locked_in_the_mode_and_for_the_days_of_the_stage(assemblies, stage, mode, days):
+    landing = bucket(assemblies[stage], "landing")
+
+    assert landing["ObjectLockEnabled"] is True
+    assert landing["ObjectLockConfiguration"]["Rule"]["DefaultRetention"] == {"Mode": mode, "Days": days}
+
+
+def test_ing_01_every_bucket_is_versioned_and_closed_to_the_public(assembly):
+    for properties in assembly.properties("AWS::S3::Bucket"):
+        assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
+        assert properties["PublicAccessBlockConfiguration"] == {
+            "BlockPublicAcls": True,
+            "BlockPublicPolicy": True,
+            "IgnorePublicAcls": True,
+            "RestrictPublicBuckets": True,
+        }
+
+
+def test_ing_01_every_data_bucket_is_under_the_key_of_its_data_class(assembly):
+    key_by_purpose = {}
+    for purpose in ("landing", "quarantine", "references", "analysis", "lake", "delivery", "audit"):
+        (rule,) = bucket(assembly, purpose)["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+        key_by_purpose[purpose] = rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"]["Fn::GetAtt"][0]
+
+    patients = key_by_purpose["landing"]
+    assert {purpose for purpose, key in key_by_purpose.items() if key == patients} == {
+        *("landing", "quarantine", "analysis", "delivery")
+    }
+    assert len(set(key_by_purpose.values())) == 4
+
+
+def test_ing_01_every_bucket_refuses_plain_http_and_tls_before_1_2(assembly):
+    for purpose in ("landing", "quarantine", "references", "analysis", "lake", "delivery", "audit", "access-logs"):
+        denied = [
+            statement["Condition"]
+            for statement in policy_statements(assembly, purpose)
+            if statement["Effect"] == "Deny"
+            and statement["Principal"] == {"AWS": "*"}
+            and statement["Action"] == "s3:*"
+        ]
+        assert {"Bool": {"aws:SecureTransport": "false"}} in denied
+        assert {"NumericLessThan": {"s3:TlsVersion": 1.2}} in denied
+
+
+def test_ing_01_landing_tells_eventbridge_and_logs_who_reads(assembly):
+    landing = bucket(assembly, "landing")
+
+    assert landing["NotificationConfiguration"]["EventBridgeConfiguration"] == {"EventBridgeEnabled": True}
+    assert landing["LoggingConfiguration"]["LogFilePrefix"] == "landing/"
+
+
+def test_ing_10_raw_reads_cool_at_once_and_are_archived_after_90_days(assembly):
+    rules = {rule["Id"]: rule for rule in bucket(assembly, "landing")["LifecycleConfiguration"]["Rules"]}
+
+    assert [
+        (step["StorageClass"], step["TransitionInDays"]) for step in rules["raw-data-cool-then-archived"]["Transitions"]
+    ] == [("GLACIER_IR", 1), ("GLACIER", 90)]
+    assert rules["abort-unfinished-uploads"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+
+
+def test_ing_10_aligned_reads_cool_and_calls_stay_hot(assembly):
+    rules = {rule["Id"]: rule for rule in bucket(assembly, "analysis")["LifecycleConfiguration"]["Rules"]}
+
+    assert rules["aligned-reads-cool"]["TagFilters"] == [{"Key": "tier", "Value": "cool"}]
+    assert not [rule for rule in rules.values() if "Transitions" in rule and not rule.get("TagFilters")]
+
+
+def test_audit_objects_are_locked_in_every_stage(assembly):
+    retention = bucket(assembly, "audit")["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]
+
+    assert retention["Mode"] == ("COMPLIANCE" if assembly.stage == "prod" else "GOVERNANCE")
+
+
+def test_sec_03_every_key_rotates(assembly):
+    assert [properties["EnableKeyRotation"] for properties in assembly.properties("AWS::KMS::Key")] == [True] * 5
+
+
+def test_every_stateful_resource_outlives_its_stack(assembly):
+    for template in assembly.templates.values():
+        for logical_id, resource in template["Resources"].items():
+            if resource["Type"] in STATEFUL:
+                assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain"), logical_id
+
+
+def test_the_submissions_table_can_be_restored_and_is_encrypted(assembly):
+    (table,) = assembly.properties("AWS::DynamoDB::Table")
+
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["SSESpecification"]["SSEType"] == "KMS"
+    assert table.get("DeletionProtectionEnabled", False) is (assembly.stage in {"qa", "prod"})
+    assert bool(assembly.resources("AWS::Backup::BackupSelection")) is (assembly.stage in {"qa", "prod"})
+
+
+def test_the_submissions_table_is_found_by_id_and_by_state(assembly):
+    (table,) = assembly.properties("AWS::DynamoDB::Table")
+
+    def names(schema):
+        return [key["AttributeName"] for key in schema]
+
+    assert names(table["KeySchema"]) == ["pk", "sk"]
+    assert [(index["IndexName"], names(index["KeySchema"])) for index in table["GlobalSecondaryIndexes"]] == [
+        ("by_state", ["gsi1pk", "gsi1sk"])
+    ]
+
+
+@pytest.mark.parametrize("name", sorted(TABLES))
+def test_lake_tables_have_the_columns_partitions_and_order_of_the_definition(assembly, name):
+    (table,) = [table for table in assembly.properties("AWS::Glue::Table") if table["Name"] == name]
+    iceberg = table["OpenTableFormatInput"]["IcebergInput"]
+    written = iceberg["IcebergTableInput"]
+    name_by_id = {field["Id"]: field["Name"] for field in written["Schema"]["Fields"]}
+
+    assert (iceberg["MetadataOperation"], iceberg["Version"]) == ("CREATE", "2")
+    assert [
+        {"name": field["Name"], "type": field["Type"], "required": field["Required"], "doc": field["Doc"]}
+        for field in written["Schema"]["Fields"]
+    ] == TABLES[name]["columns"]
+    assert [
+        {"source": name_by_id[part["SourceId"]], "transform": part["Transform"]}
+        for part in written.get("PartitionSpec", {"Fields": []})["Fields"]
+    ] == TABLES[name]["partition"]
+    assert [name_by_id[part["SourceId"]] for part in written["WriteOrder"]["Fields"]] == TABLES[name]["sort"]
+
+
+def test_queries_are_encrypted_and_bounded_whatever_the_client_asks(assembly):
+    (workgroup,) = assembly.properties("AWS::Athena::WorkGroup")
+    configuration = workgroup["WorkGroupConfiguration"]
+
+    assert configuration["EnforceWorkGroupConfiguration"] is True
+    assert configuration["BytesScannedCutoffPerQuery"] == 1024**4
+    assert configuration["ResultConfiguration"]["EncryptionConfiguration"]["EncryptionOption"] == "SSE_KMS"
+    assert configuration["ResultConfiguration"]["OutputLocation"].endswith("/athena-results/")
+
+
+def test_every_log_is_encrypted_and_ends(assembly):
+    for properties in assembly.properties("AWS::Logs::LogGroup"):
+        assert "KmsKeyId" in properties
+        assert properties["RetentionInDays"] in {7, 30, 90, 2557}
