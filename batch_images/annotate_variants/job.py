@@ -24,7 +24,7 @@ def annotate(workspace: Workspace) -> None:
     reference = workspace.fetch_reference(bundle, _ROLES)
     annotate_variants(
         reference[ReferenceRole.FASTA],
-        workspace.fetch(Artifact.CALLED),
+        workspace.fetch(Artifact.CALLED, index=Artifact.CALLED_INDEX),
         AnnotationSources(reference.get(ReferenceRole.GENE_MODELS), reference.get(ReferenceRole.CLINVAR)),
         header=describe_sources(bundle),
         output=workspace.path(Artifact.ANNOTATED),

@@ -24,20 +24,17 @@ class AnnotationSources:
 def annotate_commands(
     reference: Path, vcf: Path, sources: AnnotationSources, header: Path, output: Path
 ) -> list[list[str]]:
-    """Return the pipeline that adds `BCSQ` (consequence), `CLINVAR_ID` and `CLNSIG` to every record."""
+    """Return the pipeline that adds `BCSQ` (consequence), `CLINVAR_ID` and `CLNSIG` to every record.
+
+    `vcf` needs its index beside it: bcftools joins two VCFs by random access.
+    """
     bcftools = tool_command("bcftools")
-    commands = [[*bcftools, "annotate", "-h", str(header), "-Ou", str(vcf)]]
+    known = ["-a", str(sources.clinvar), "-c", "INFO/CLINVAR_ID:=ID,INFO/CLNSIG"] if sources.clinvar else []
+    commands = [[*bcftools, "annotate", "-h", str(header), *known, "-Ou", str(vcf)]]
     if sources.gene_models:
         commands.append(
             [
                 *(*bcftools, "csq", "--local-csq", "-f", str(reference), "-g", str(sources.gene_models)),
-                *("-Ou", "-"),
-            ]
-        )
-    if sources.clinvar:
-        commands.append(
-            [
-                *(*bcftools, "annotate", "-a", str(sources.clinvar), "-c", "INFO/CLINVAR_ID:=ID,INFO/CLNSIG"),
                 *("-Ou", "-"),
             ]
         )
