@@ -22,7 +22,7 @@ from typing import Any
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from local_stage import cloudformation, events, replacing, s3
+from local_stage import cloudformation, events, images, replacing, s3
 from local_stage.context import REGION, StageContext
 from local_stage.s3.upload import UploadReceiver
 from local_stage.state import RunningServer, write_server
@@ -101,6 +101,7 @@ def start(state_dir: Path, port: int = 0) -> EmbeddedAws:
         fd=listener.detach(),
     )
     s3.install(context, store, events.publish)
+    images.install(context)
     events.install(context)
     cloudformation.install(context)
     parts: list[ModuleType] = [events]

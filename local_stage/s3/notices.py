@@ -6,6 +6,7 @@ Source: "EventBridge event message structure", S3 user guide.
 """
 
 import itertools
+import re
 import time
 import uuid
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from typing import Any
 from moto.core.utils import iso_8601_datetime_without_milliseconds, utcnow
 from moto.s3 import notifications
 from moto.s3.models import S3Backend
+from moto.s3.responses import S3Response
 
 from local_stage.replacing import replace
 from local_stage.s3.scope import after_request
@@ -44,6 +46,7 @@ def install_notices(publish: Publish) -> None:
 
     replace(notifications, "send_event", send_event)
     replace(notifications, "_send_event_bridge_message", send_to_event_bridge)
+    replace(S3Response, "get_bucket_notification", _wrap_get_configuration(S3Response.get_bucket_notification))
     replace(S3Backend, "_set_delete_marker", _wrap_delete_marker(S3Backend._set_delete_marker))
 
 
@@ -78,6 +81,26 @@ def object_event(account_id: str, bucket: Any, event_name: str, key: Any) -> dic
         "resources": [bucket.arn],
         "detail": detail,
     }
+
+
+def _wrap_get_configuration(original: Callable[..., Any]) -> Callable[..., Any]:
+    def get_bucket_notification(self: Any) -> Any:
+        status, headers, body = original(self)
+        configuration = self.backend.get_bucket_notification_configuration(self.bucket_name)
+        if configuration is None or configuration.event_bridge is None:
+            return status, headers, body
+        text = body if isinstance(body, str) else body.decode()
+        opening = re.search(r"<NotificationConfiguration[^>]*?(/?)>", text)
+        if opening is None:
+            raise ValueError("moto's answer to GetBucketNotificationConfiguration has changed")
+        ours = "<EventBridgeConfiguration></EventBridgeConfiguration>"
+        if opening.group(1):
+            text = f"{opening.group(0)[:-2]}>{ours}</NotificationConfiguration>"
+        else:
+            text = text[: opening.end()] + ours + text[opening.end() :]
+        return status, headers, text
+
+    return get_bucket_notification
 
 
 def _wrap_delete_marker(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -17,6 +17,8 @@ def install_policies() -> None:
     """Leave conditional statements, and server access logs, out of moto's work."""
     replace(FakeBucket, "get_permission", _get_permission)
     replace(S3Backend, "log_incoming_request", _keep_no_access_log)
+    # S3 takes a logging target before its policy lets the logs in; templates name them in that order
+    replace(FakeBucket, "_log_permissions_enabled_policy", staticmethod(_may_log))
 
 
 def _get_permission(self: Any, action: str, resource: str) -> Any:
@@ -28,6 +30,11 @@ def _get_permission(self: Any, action: str, resource: str) -> Any:
     if not decidable:
         return PermissionResult.NEUTRAL
     return IAMPolicy(json.dumps({**document, "Statement": decidable})).is_action_permitted(action, resource)
+
+
+def _may_log(target_bucket: Any, target_prefix: str | None) -> bool:
+    del target_bucket, target_prefix
+    return True
 
 
 def _keep_no_access_log(self: Any, request: Any, bucket_name: str) -> None:
