@@ -45,10 +45,16 @@ def stage_client(service: str, endpoint_url: str, region: str = REGION) -> Any:
 
 @cache
 def _client(service: str, endpoint_url: str, region: str) -> Any:
+    config = Config(max_pool_connections=32, retries={"mode": "standard", "max_attempts": 2}, read_timeout=300)
+    return _session(region).client(service, endpoint_url=endpoint_url, config=config)
+
+
+@cache
+def _session(region: str) -> Any:
+    """Return the one session of a region: each new one would read botocore's tables of endpoints again."""
     session: Any = boto3.session.Session(
         aws_access_key_id="embedded",
         aws_secret_access_key="embedded",  # noqa: S106 - the embedded AWS checks no signature
         region_name=region,
     )
-    config = Config(max_pool_connections=32, retries={"mode": "standard", "max_attempts": 2}, read_timeout=300)
-    return session.client(service, endpoint_url=endpoint_url, config=config)
+    return session

@@ -6,6 +6,7 @@ SIGTERM or SIGINT.
 
 import argparse
 import contextlib
+import gc
 import importlib
 import importlib.util
 import logging
@@ -22,12 +23,31 @@ from typing import Any
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from local_stage import cloudformation, events, images, replacing, s3
+from local_stage import events, images, replacing, s3
+from local_stage.cloudformation import api as cloudformation
 from local_stage.context import REGION, StageContext
 from local_stage.s3.upload import UploadReceiver
 from local_stage.state import RunningServer, write_server
 
 HOST = "127.0.0.1"
+_USED_SERVICES = {
+    "cloudformation": "list_stacks",
+    "s3": "list_buckets",
+    "kms": "list_keys",
+    "iam": "list_roles",
+    "ec2": "describe_vpcs",
+    "logs": "describe_log_groups",
+    "glue": "get_databases",
+    "lambda": "list_functions",
+    "dynamodb": "list_tables",
+    "batch": "describe_job_queues",
+    "stepfunctions": "list_state_machines",
+    "athena": "list_work_groups",
+    "sqs": "list_queues",
+    "sns": "list_topics",
+    "events": "list_rules",
+    "cloudwatch": "describe_alarms",
+}
 _EXTENSIONS = ("lambda_functions", "batch", "step_functions", "athena")
 
 
@@ -127,12 +147,20 @@ def main(arguments: list[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     _isolate_environment()
+    gc.set_threshold(50_000, 20, 50)  # most of what is made here stays: looking through it often finds nothing
     aws = start(options.state_dir.resolve(), options.port)
     os.environ["AWS_ENDPOINT_URL"] = aws.context.endpoint_url
     write_server(options.state_dir, RunningServer.of_this_process(aws.context.endpoint_url, aws.port))
+    threading.Thread(target=_warm_up, args=(aws.context,), name="warm-up", daemon=True).start()
     ended.wait()
     aws.stop()
     return 0
+
+
+def _warm_up(context: StageContext) -> None:
+    """Load the services that every deployment uses, while whoever started this still prepares the templates."""
+    for service, operation in _USED_SERVICES.items():
+        getattr(context.client(service), operation)()
 
 
 def _listen(port: int) -> socket.socket:

@@ -10,6 +10,7 @@ from moto.core.responses import ActionResult, EmptyResult
 from local_stage.cloudformation.resources import error_code
 from local_stage.cloudformation.stacks import Event, Resource, Stack, StackStore
 from local_stage.cloudformation.template import TemplateError, read_template
+from local_stage.context import StageContext
 from local_stage.replacing import replace
 
 _UNSERVED = (
@@ -38,8 +39,9 @@ _UNSERVED = (
 )
 
 
-def install_api(store: StackStore) -> None:
-    """Answer CloudFormation's calls from `store`."""
+def install(context: StageContext) -> None:
+    """Answer CloudFormation's calls from an empty set of stacks."""
+    store = StackStore(context)
     served: dict[str, Callable[[Any], ActionResult]] = {
         "create_stack": lambda ask: _create(store, ask),
         "update_stack": lambda ask: _update(store, ask),

@@ -10,10 +10,8 @@ import secrets
 import string
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
-import botocore.session
 from botocore import xform_name
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
@@ -42,10 +40,10 @@ class Request:
         Raises:
             ResourceError: a parameter is none of the operation's.
         """
-        shape = _input_shape(service, operation)
+        client = self.context.client(service)
+        shape = client.meta.service_model.operation_model(operation).input_shape
         arguments = _fit(parameters, shape, operation) if shape is not None else {}
-        method = getattr(self.context.client(service), xform_name(operation))
-        return method(**arguments)
+        return getattr(client, xform_name(operation))(**arguments)
 
     def take(self, *names: str) -> dict[str, Json]:
         """Return those of the named properties that the template gives."""
@@ -210,12 +208,6 @@ def _without(node: Json, path: Sequence[str]) -> Json:
     if len(path) == 1:
         return {key: value for key, value in node.items() if key != path[0]}
     return {key: _without(value, path[1:]) if key == path[0] else value for key, value in node.items()}
-
-
-@cache
-def _input_shape(service: str, operation: str) -> Shape | None:
-    model = botocore.session.get_session().get_service_model(service)
-    return model.operation_model(operation).input_shape
 
 
 def _fit(value: Json, shape: Shape, where: str) -> Json:

@@ -1,0 +1,68 @@
+"""What the embedded AWS does otherwise than AWS. `stage status` lists it; a difference that is not here is a bug."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from local_stage.cloudformation.catalogue import known_types
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that a user of AWS would expect and not find, or find otherwise."""
+
+    service: str
+    on_aws: str
+    here: str
+
+
+_KNOWN = (
+    Difference("all", "requests are signed and checked", "any credentials will do; only this machine can connect"),
+    Difference(
+        "all", "state survives for good", "state lives as long as `stage up`; objects are files in the stage's folder"
+    ),
+    Difference("all", "limits and throttling", "none, apart from this machine's processors, memory and disk"),
+    Difference("IAM", "every call is allowed or denied by policies", "policies are kept and shown, and decide nothing"),
+    Difference(
+        "KMS", "data is encrypted with the key", "keys exist and rotate on paper; objects lie on disk as they are"
+    ),
+    Difference("S3", "bucket policies with conditions decide", "only statements without a condition decide"),
+    Difference("S3", "lifecycle rules move and expire objects", "rules are kept and shown; nothing moves or expires"),
+    Difference("S3", "access logs are written", "none are written"),
+    Difference("S3", "a copy of a multipart object has a new ETag", "it keeps the ETag of its source"),
+    Difference("S3", "S3 Select, Glacier retrieval, replication", "not served"),
+    Difference(
+        "EC2", "packets pass only where the network lets them", "networks are kept and shown; there is one machine"
+    ),
+    Difference(
+        "CloudFormation", "change sets, stack sets, drift, YAML", "create, update and delete from JSON templates"
+    ),
+    Difference(
+        "CloudFormation", "a failed update is rolled back", "it stays as it is, in UPDATE_FAILED with the cause"
+    ),
+    Difference("CloudFormation", "replacing makes the new resource first", "the old one goes first, so names can stay"),
+    Difference("EventBridge", "targets in every service", "SQS, Lambda, Step Functions, SNS, log groups, event buses"),
+    Difference(
+        "EventBridge", "failed deliveries are retried for 24 hours", "three attempts, then the dead-letter queue"
+    ),
+    Difference("CloudWatch", "alarms are evaluated and act", "alarms are kept and shown; none goes off by itself"),
+    Difference(
+        "Lambda", "runs on Amazon Linux in its own machine", "runs as a process of this machine with its Python"
+    ),
+    Difference(
+        "Batch", "jobs run in their container image", "jobs run the image's entry point as a process of this machine"
+    ),
+    Difference(
+        "Athena", "Trino runs the query", "DuckDB runs it after translation; what has no translation is an error"
+    ),
+)
+
+
+def differences() -> list[Difference]:
+    """Return every known difference, those of template properties last."""
+    return [*_KNOWN, *_of_templates()]
+
+
+def _of_templates() -> Iterator[Difference]:
+    for name, known in sorted(known_types().items()):
+        for path, reason in known.recorded.items():
+            yield Difference("CloudFormation", f"{name} acts on {path}", f"accepted, not acted on: {reason}")
