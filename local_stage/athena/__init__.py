@@ -1,12 +1,5 @@
 """Athena of the embedded AWS: queries run on DuckDB over the tables of the Glue catalog, with Trino's meaning."""
 
-from local_stage.context import StageContext
+from local_stage.athena.moto_seams import install, stop
 
-
-def install(context: StageContext) -> None:
-    """Prepare Athena."""
-    del context
-
-
-def stop() -> None:
-    """End every query."""
+__all__ = ["install", "stop"]

@@ -1,0 +1,239 @@
+"""Takes queries, runs a few at a time, and keeps what came of them."""
+
+import logging
+import shutil
+import threading
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from local_stage.athena.failures import AthenaFailure
+from local_stage.athena.file_io import split_uri
+from local_stage.athena.results import Column, Result, ResultWriter, as_text
+from local_stage.athena.session import Session
+from local_stage.athena.statements import is_query, run_statement, strip_comments
+from local_stage.athena.types import AthenaType
+from local_stage.context import StageContext
+
+_log = logging.getLogger(__name__)
+_AT_ONCE = 4
+_STRING = AthenaType("string", 0)
+
+
+class QueryState(StrEnum):
+    """The states of a query. Source: https://docs.aws.amazon.com/athena/latest/APIReference/API_QueryExecutionStatus.html"""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen."""
+        return self not in (QueryState.QUEUED, QueryState.RUNNING)
+
+
+@dataclass(eq=False, slots=True)
+class Query:
+    """One query. Times are seconds since the epoch; `output_uri` is where its CSV goes, if anywhere."""
+
+    sql: str
+    database: str
+    workgroup: str
+    output_uri: str | None
+    parameters: Sequence[str] = ()
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    state: QueryState = QueryState.QUEUED
+    submitted: float = field(default_factory=time.time)
+    started: float | None = None
+    completed: float | None = None
+    failure: AthenaFailure | None = None
+    result: Result | None = None
+    scanned_bytes: int = 0
+    session: Session | None = None
+
+    def describe(self) -> dict[str, Any]:
+        """Return the query as GetQueryExecution shows it."""
+        now = time.time()
+        ended = self.completed or now
+        started = self.started or ended
+        status: dict[str, Any] = {"State": str(self.state), "SubmissionDateTime": self.submitted}
+        if self.completed is not None:
+            status["CompletionDateTime"] = self.completed
+        if self.failure is not None:
+            status["StateChangeReason"] = str(self.failure)
+            if self.state is QueryState.FAILED:
+                status["AthenaError"] = {
+                    "ErrorCategory": 1 if self.failure.system else 2,
+                    "ErrorType": 100 if self.failure.system else 1000,
+                    "Retryable": False,
+                    "ErrorMessage": str(self.failure),
+                }
+        described: dict[str, Any] = {
+            "QueryExecutionId": self.id,
+            "Query": self.sql,
+            "StatementType": "DML" if is_query(strip_comments(self.sql)) else "DDL",
+            "ResultConfiguration": {"OutputLocation": self.output_uri} if self.output_uri else {},
+            "QueryExecutionContext": {"Database": self.database, "Catalog": "awsdatacatalog"},
+            "Status": status,
+            "Statistics": {
+                "EngineExecutionTimeInMillis": int((ended - started) * 1000),
+                "DataScannedInBytes": self.scanned_bytes,
+                "TotalExecutionTimeInMillis": int((ended - self.submitted) * 1000),
+                "QueryQueueTimeInMillis": int((started - self.submitted) * 1000),
+                "ServiceProcessingTimeInMillis": 0,
+                "ResultReuseInformation": {"ReusedPreviousResult": False},
+            },
+            "WorkGroup": self.workgroup,
+            "EngineVersion": {
+                "SelectedEngineVersion": "Athena engine version 3",
+                "EffectiveEngineVersion": "Athena engine version 3",
+            },
+        }
+        if self.parameters:
+            described["ExecutionParameters"] = list(self.parameters)
+        return described
+
+
+class QueryRunner:
+    """Runs queries in the background. Safe to use from several threads."""
+
+    def __init__(self, context: StageContext) -> None:
+        self._context = context
+        self._folder = context.state_dir / "athena" / "results"
+        shutil.rmtree(self._folder, ignore_errors=True)  # of a stage that ran before
+        self._lock = threading.Lock()
+        self._queries: dict[str, Query] = {}
+        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="athena")
+
+    def start(self, query: Query) -> None:
+        """Queue a query."""
+        with self._lock:
+            self._queries[query.id] = query
+        self._threads.submit(self._run, query)
+
+    def find(self, query_id: str) -> Query | None:
+        """Return a query by id."""
+        return self._queries.get(query_id)
+
+    def queries(self) -> list[Query]:
+        """Return all queries, the latest first."""
+        with self._lock:
+            return list(reversed(self._queries.values()))
+
+    def cancel(self, query: Query) -> None:
+        """End a query. One that has ended stays as it is."""
+        with self._lock:
+            if query.state.ended:
+                return
+            self._end(query, QueryState.CANCELLED, AthenaFailure("USER_CANCELED", "Query was canceled"))
+            session = query.session
+        if session is not None:
+            session.cancel()
+
+    def stop(self) -> None:
+        """End every query and take no more."""
+        for query in self.queries():
+            self.cancel(query)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self, query: Query) -> None:
+        with self._lock:
+            if query.state.ended:
+                return
+            query.state, query.started = QueryState.RUNNING, time.time()
+        try:
+            self._answer(query)
+        except AthenaFailure as failure:
+            self._finish(query, QueryState.FAILED, failure)
+        except Exception as error:
+            _log.exception("query %s", query.id)
+            defect = AthenaFailure("GENERIC_INTERNAL_ERROR", f"{type(error).__name__}: {error}", system=True)
+            self._finish(query, QueryState.FAILED, defect)
+        else:
+            self._finish(query, QueryState.SUCCEEDED, None)
+
+    def _answer(self, query: Query) -> None:
+        sql = strip_comments(query.sql)
+        if not is_query(sql):
+            listing = run_statement(self._context, sql, query.database)
+            columns = [Column(name, _STRING) for name in listing.columns]
+            self._store(query, columns, [list(listing.rows)], is_listing=True)
+            return
+        session = Session(self._context, query.database)
+        try:
+            with self._lock:
+                if query.state.ended:
+                    return
+                query.session = session
+            columns, batches = session.run(sql, list(query.parameters))
+            query.scanned_bytes = session.scanned_bytes
+            texts = ([[as_text(value) for value in row] for row in batch] for batch in batches)
+            self._store(query, columns, texts, is_listing=False)
+        finally:
+            with self._lock:
+                query.session = None
+            session.close()
+
+    def _store(
+        self,
+        query: Query,
+        columns: Sequence[Column],
+        batches: Iterable[Iterable[Sequence[str | None]]],
+        *,
+        is_listing: bool,
+    ) -> None:
+        writer = ResultWriter(self._folder, columns, with_header=not is_listing, delimited=not is_listing)
+        try:
+            for batch in batches:
+                writer.add(batch)
+        finally:
+            writer.close()
+        query.result = writer.result
+        if query.output_uri is not None:
+            self._upload(query.output_uri, writer)
+        writer.csv_path.unlink()
+
+    def _upload(self, uri: str, writer: ResultWriter) -> None:
+        bucket, key = split_uri(uri)
+        client = self._context.client("s3")
+        try:
+            with writer.csv_path.open("rb") as body:
+                client.put_object(Bucket=bucket, Key=key, Body=body)
+            client.put_object(Bucket=bucket, Key=f"{key}.metadata", Body=b"")
+        except ClientError as error:
+            message = error.response["Error"].get("Message") or str(error)
+            raise AthenaFailure("INVALID_OUTPUT_LOCATION", f"Unable to write to {uri}: {message}") from None
+
+    def _finish(self, query: Query, state: QueryState, failure: AthenaFailure | None) -> None:
+        with self._lock:
+            if not query.state.ended:
+                self._end(query, state, failure)
+
+    @staticmethod
+    def _end(query: Query, state: QueryState, failure: AthenaFailure | None) -> None:
+        query.failure, query.completed = failure, time.time()
+        query.state = state
+
+
+def describe_page(result: Result, token: str | None, limit: int) -> Mapping[str, Any]:
+    """Return one page of a result as GetQueryResults shows it."""
+    rows, following = result.page(token, limit)
+    answer: dict[str, Any] = {
+        "UpdateCount": 0,
+        "ResultSet": {
+            "Rows": [{"Data": [{} if cell is None else {"VarCharValue": cell} for cell in row]} for row in rows],
+            "ResultSetMetadata": {"ColumnInfo": [column.describe() for column in result.columns]},
+        },
+    }
+    if following is not None:
+        answer["NextToken"] = following
+    return answer
