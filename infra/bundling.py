@@ -57,7 +57,7 @@ def requirements_layer(name: str, runtime: FunctionRuntime) -> Package:
     def fill(target: Path) -> None:
         packages = target / "python"
         packages.mkdir(parents=True)
-        if runtime.platform is not None or not _copy_installed(requirements, packages):
+        if runtime.platform is not None or not copy_installed(requirements, packages):
             _install(requirements, packages, runtime)
         _remove_left_out(packages)
 
@@ -82,9 +82,26 @@ def image_context(name: str) -> Package:
     return Package(target, content_hash)
 
 
-def unpacked_size_bytes(packages: Sequence[Package]) -> int:
-    """Size of the packages' files, which Lambda limits to 250 MB for a function and its layers together."""
-    return sum(file.stat().st_size for package in packages for file in _files(package.path))
+def copy_installed(requirements: Path, target: Path) -> bool:
+    """Copy the pinned distributions from the running environment; False where it has not all of them as pinned."""
+    pins = [line.partition("==") for line in requirements.read_text(encoding="utf-8").splitlines() if "==" in line]
+    distributions = []
+    for name, _, version in pins:
+        try:
+            distribution = metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            return False
+        if distribution.version != version.split()[0] or distribution.files is None:
+            return False
+        distributions.append(distribution)
+    for distribution in distributions:
+        for file in distribution.files or ():
+            if ".." in file.parts or _LEFT_OUT & set(file.parts):
+                continue
+            copy = target / file
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(Path(str(distribution.locate_file(file))), copy)
+    return True
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -126,46 +143,27 @@ def _made_once(target: Path, fill: Callable[[Path], None]) -> Path:
     return target
 
 
-def _copy_installed(requirements: Path, target: Path) -> bool:
-    """Copy the pinned distributions from the running environment; False where it has not all of them as pinned."""
-    pins = [line.partition("==") for line in requirements.read_text(encoding="utf-8").splitlines() if "==" in line]
-    distributions = []
-    for name, _, version in pins:
-        try:
-            distribution = metadata.distribution(name)
-        except metadata.PackageNotFoundError:
-            return False
-        if distribution.version != version.split()[0] or distribution.files is None:
-            return False
-        distributions.append(distribution)
-    for distribution in distributions:
-        for file in distribution.files or ():
-            if ".." in file.parts or _LEFT_OUT & set(file.parts):
-                continue
-            copy = target / file
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(Path(str(distribution.locate_file(file))), copy)
-    return True
-
-
 def _install(requirements: Path, target: Path, runtime: FunctionRuntime) -> None:
+    command = _install_command(requirements, target, runtime)
+    result = subprocess.run(command, check=False, capture_output=True, text=True)
+    if result.returncode != 0:
+        raise RuntimeError(f"{requirements.name} for Python {runtime.python}: {result.stderr.strip()}")
+
+
+def _install_command(requirements: Path, target: Path, runtime: FunctionRuntime) -> list[str]:
     arguments = ["--quiet", "--no-deps", "--only-binary", ":all:", "--target", str(target), "-r", str(requirements)]
     uv = shutil.which("uv")
     if uv:
         command = [uv, "pip", "install", "--python-version", runtime.python, *arguments]
         if runtime.platform:
-            command += ["--python-platform", f"x86_64-{runtime.platform.removesuffix('_x86_64')}"]
-        else:
-            command += ["--python", sys.executable]
-    else:
-        command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", *arguments]
-        if runtime.platform:
-            command += ["--implementation", "cp", "--python-version", runtime.python]
-            for platform in _accepted_platforms(runtime.platform):
-                command += ["--platform", platform]
-    result = subprocess.run(command, check=False, capture_output=True, text=True)
-    if result.returncode != 0:
-        raise RuntimeError(f"{requirements.name} for Python {runtime.python}: {result.stderr.strip()}")
+            return [*command, "--python-platform", f"x86_64-{runtime.platform.removesuffix('_x86_64')}"]
+        return [*command, "--python", sys.executable]
+    command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", *arguments]
+    if runtime.platform:
+        command += ["--implementation", "cp", "--python-version", runtime.python]
+        for platform in _accepted_platforms(runtime.platform):
+            command += ["--platform", platform]
+    return command
 
 
 def _accepted_platforms(platform: str) -> list[str]:

@@ -23,19 +23,19 @@ class JobSize:
 
 JOB_NAMES = ("validate_files", "align_reads", "call_variants", "annotate_variants", "filter_and_qc", "load_lake")
 
-_SMALL = JobSize(vcpus=2, memory_mib=7_680, timeout_s=3 * 3600)
+_SMALL = JobSize(vcpus=2, memory_mib=7_680, timeout_s=90 * 60)
 _CLOUD_SIZES = {
     "validate_files": _SMALL,
-    "align_reads": JobSize(vcpus=4, memory_mib=16_384, timeout_s=8 * 3600),
-    "call_variants": JobSize(vcpus=4, memory_mib=8_192, timeout_s=8 * 3600),
+    "align_reads": JobSize(vcpus=4, memory_mib=16_384, timeout_s=6 * 3600),
+    "call_variants": JobSize(vcpus=4, memory_mib=8_192, timeout_s=6 * 3600),
     "annotate_variants": _SMALL,
     "filter_and_qc": _SMALL,
     "load_lake": _SMALL,
 }
 # bwa-mem2 keeps its index of a whole human genome in memory: 28 GB beside the reads in flight.
 _GENOME_SIZES = _CLOUD_SIZES | {
-    "align_reads": JobSize(vcpus=16, memory_mib=61_440, timeout_s=12 * 3600),
-    "call_variants": JobSize(vcpus=16, memory_mib=30_720, timeout_s=12 * 3600),
+    "align_reads": JobSize(vcpus=16, memory_mib=61_440, timeout_s=7 * 3600),
+    "call_variants": JobSize(vcpus=16, memory_mib=30_720, timeout_s=7 * 3600),
 }
 _ONE_MACHINE = JobSize(vcpus=1, memory_mib=1_024, timeout_s=900)
 _LOCAL_SIZES = {

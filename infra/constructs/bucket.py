@@ -99,11 +99,6 @@ class AccessLogBucket(Construct):
         )
         acknowledge(
             self.bucket,
-            ("AwsSolutions-S1", *in_packs("S3BucketLoggingEnabled")),
-            "a log bucket that logged into itself would grow without end",
-        )
-        acknowledge(
-            self.bucket,
             in_packs("S3BucketReplicationEnabled"),
             "access logs concern the buckets of this region and are kept beside them",
         )

@@ -49,13 +49,12 @@ class DataKeys(Construct):
         self.operations.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="EventsAndAlarmsIntoQueuesAndTopics",
+                # EventBridge does not say for which rule it encrypts: no condition on the source can be met.
                 principals=[
                     iam.ServicePrincipal("events.amazonaws.com"),
                     iam.ServicePrincipal("cloudwatch.amazonaws.com"),
-                    iam.ServicePrincipal("delivery.logs.amazonaws.com"),
                 ],
                 actions=["kms:Decrypt", "kms:GenerateDataKey"],
                 resources=["*"],
-                conditions={"StringEquals": {"aws:SourceAccount": names.account}},
             )
         )

@@ -82,7 +82,7 @@ def read_items(table: DataTable) -> list[Permission]:
     """Read items of the table and its index."""
     return [
         Permission(
-            actions=["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem"],
+            actions=["dynamodb:GetItem", "dynamodb:Query"],
             resources=[table.arn, f"{table.arn}/index/by_state"],
         ),
         Permission(actions=["kms:Decrypt"], resources=[table.key.key_arn]),
@@ -92,7 +92,9 @@ def read_items(table: DataTable) -> list[Permission]:
 def write_items(table: DataTable) -> list[Permission]:
     """Put and update items, and none deleted."""
     return [
-        Permission(actions=["dynamodb:PutItem", "dynamodb:UpdateItem"], resources=[table.arn]),
+        Permission(
+            actions=["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem"], resources=[table.arn]
+        ),
         Permission(actions=["kms:GenerateDataKey", "kms:Decrypt"], resources=[table.key.key_arn]),
     ]
 

@@ -5,13 +5,12 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.constructs.acknowledgement import acknowledge
 from infra.stages import RETRY_WINDOW_DAYS
 
 
 def dead_letter_queue(scope: Construct, construct_id: str, *, name: str, key: kms.IKey) -> sqs.Queue:
     """An encrypted queue for events that failed for good; an alarm watches it."""
-    queue = sqs.Queue(
+    return sqs.Queue(
         scope,
         construct_id,
         queue_name=name,
@@ -20,5 +19,3 @@ def dead_letter_queue(scope: Construct, construct_id: str, *, name: str, key: km
         enforce_ssl=True,
         retention_period=Duration.days(RETRY_WINDOW_DAYS),
     )
-    acknowledge(queue, ("AwsSolutions-SQS3",), "this is itself the dead-letter queue; an alarm watches its depth")
-    return queue

@@ -10,17 +10,20 @@ from constructs import Construct, IConstruct
 from infra.constructs.acknowledgement import acknowledge
 from infra.constructs.permissions import Permission
 
+_NAMES_ITS_SOURCE = frozenset({"ecs-tasks.amazonaws.com", "states.amazonaws.com", "vpc-flow-logs.amazonaws.com"})
+"""Services documented to say for which account they take on a role; others would be locked out by the condition."""
+
 
 class LeastPrivilegeRole(Construct):
     """A role that one service may take on, with one managed policy and nothing that a construct adds by itself."""
 
     def __init__(self, scope: Construct, construct_id: str, *, service: str, permissions: Sequence[Permission]) -> None:
         super().__init__(scope, construct_id)
-        account = Stack.of(self).account
-        # EC2 takes on a role for an instance profile and sends no source account.
-        principal = iam.ServicePrincipal(service)
-        confined = principal.with_conditions({"StringEquals": {"aws:SourceAccount": account}})
-        role = iam.Role(self, "Role", assumed_by=principal if service == "ec2.amazonaws.com" else confined)
+        principal: iam.IPrincipal = iam.ServicePrincipal(service)
+        if service in _NAMES_ITS_SOURCE:
+            same_account = {"StringEquals": {"aws:SourceAccount": Stack.of(self).account}}
+            principal = iam.PrincipalWithConditions(principal, same_account)
+        role = iam.Role(self, "Role", assumed_by=principal)
         policy = iam.ManagedPolicy(self, "Policy", statements=[permission.statement() for permission in permissions])
         policy.attach_to_role(role)
         reason_by_resource = {

@@ -1,6 +1,5 @@
 """A state machine whose definition is a file."""
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,9 +14,9 @@ from infra.constructs.permissions import Permission, trace
 from infra.constructs.role import LeastPrivilegeRole
 from infra.names import Names
 from infra.stages import StageConfig
+from infra.workflow_names import refuse_other_names
 
 DEFINITIONS = Path(__file__).resolve().parents[2] / "step_functions"
-_SUBSTITUTION = re.compile(r"\$\{(\w+)\}")
 
 
 class Workflow(Construct):
@@ -70,14 +69,6 @@ class Workflow(Construct):
         )
         role.complete_before(self.state_machine)
         self.log_group: logs.ILogGroup = log_group
-
-
-def refuse_other_names(text: str, substitutions: Mapping[str, str]) -> None:
-    """Raise unless the `${names}` in `text` are exactly the names given."""
-    asked = set(_SUBSTITUTION.findall(text))
-    if asked != set(substitutions):
-        missing, unused = sorted(asked - set(substitutions)), sorted(set(substitutions) - asked)
-        raise ValueError(f"the definition asks for {missing} which is not given, and has no place for {unused}")
 
 
 def deliver_logs() -> list[Permission]:

@@ -65,18 +65,19 @@ class WorkflowStack(Stack):
 
     def _alerts(self) -> sns.Topic:
         topic = sns.Topic(self, "Alerts", topic_name=self._names.of("alerts"), master_key=self._key, enforce_ssl=True)
-        topic.add_to_resource_policy(
-            iam.PolicyStatement(
-                sid="AlarmsAndEventsOfThisAccount",
-                principals=[
-                    iam.ServicePrincipal("cloudwatch.amazonaws.com"),
-                    iam.ServicePrincipal("events.amazonaws.com"),
-                ],
-                actions=["sns:Publish"],
-                resources=[topic.topic_arn],
-                conditions={"StringEquals": {"aws:SourceAccount": self._names.account}},
+        for service, conditions in (
+            ("cloudwatch", {"StringEquals": {"aws:SourceAccount": self._names.account}}),
+            ("events", None),  # EventBridge meets no condition in a topic's policy
+        ):
+            topic.add_to_resource_policy(
+                iam.PolicyStatement(
+                    sid=f"{service.title()}OfThisAccount",
+                    principals=[iam.ServicePrincipal(f"{service}.amazonaws.com")],
+                    actions=["sns:Publish"],
+                    resources=[topic.topic_arn],
+                    conditions=conditions,
+                )
             )
-        )
         if self._stage.alarm_email:
             topic.add_subscription(subscriptions.EmailSubscription(self._stage.alarm_email))
         return topic

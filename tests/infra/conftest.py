@@ -1,7 +1,6 @@
-"""Every stage's templates, synthesized once a session as `cdk deploy` would, in processes of their own."""
+"""Every stage's templates, synthesized once a session, and views of them."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 
+collect_ignore = ["synthesize.py"]  # a script: importing it starts the CDK
 ROOT = Path(__file__).resolve().parents[2]
 STAGE_NAMES = ("local", "dev", "qa", "prod")
 PARTS = ("storage", "catalog", "network", "compute", "workflow", "intake", "alarms")
@@ -60,29 +60,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def assemblies(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Assembly]:
-    """Every stage's assembly. Assets are left where they lie: nothing here needs a copy of them."""
+    """Every stage's assembly, and that of prod without acknowledgements."""
     folder = tmp_path_factory.mktemp("assemblies")
-    runs = {
-        stage: subprocess.Popen(
-            [
-                sys.executable,
-                str(ROOT / "app.py"),
-                *(f"-c{pair}" for pair in ("account=111122223333", "region=us-east-1", f"stage={stage}")),
-                "-caws:cdk:disable-asset-staging=true",
-            ],
-            env={**os.environ, "CDK_OUTDIR": str(folder / stage)},
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for stage in STAGE_NAMES
-    }
-    for stage, run in runs.items():
-        output, errors = run.communicate(timeout=240)
-        assert run.returncode == 0, f"{stage}: {output}{errors}"
-        assert output + errors == "", f"{stage} did not synthesize in silence"
-    return {stage: Assembly(stage, folder / stage) for stage in STAGE_NAMES}
+    script = Path(__file__).with_name("synthesize.py")
+    run = subprocess.run([sys.executable, script, folder], check=False, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return {path.name: Assembly(path.name, path) for path in folder.iterdir()}
 
 
 @pytest.fixture(params=STAGE_NAMES)
@@ -97,5 +80,5 @@ def prod(assemblies: Mapping[str, Assembly]) -> Assembly:
 
 
 @pytest.fixture
-def local(assemblies: Mapping[str, Assembly]) -> Assembly:
-    return assemblies["local"]
+def unacknowledged(assemblies: Mapping[str, Assembly]) -> Assembly:
+    return assemblies["prod-unacknowledged"]

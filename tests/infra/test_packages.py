@@ -1,0 +1,189 @@
+"""What is shipped: complete, within Lambda's limits, pinned alike everywhere."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from infra import bundling
+from infra.runtimes import FunctionRuntime
+
+ROOT = Path(__file__).resolve().parents[2]
+ALONE = Path(__file__).with_name("imports_alone.py")
+UNPACKED_LIMIT_BYTES = 250 * 1024 * 1024
+FUNCTIONS = sorted(path.parent.name for path in (ROOT / "lambdas").glob("*/handler.py"))
+IMAGES = sorted(path.parent.name for path in (ROOT / "batch_images").glob("*/job.py"))
+CLOUD_PYTHON = "3.13"
+
+
+def pins(path):
+    """Version by distribution of a requirements file; markers aside."""
+    lines = [line.partition(";")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    return dict(line.split("==") for line in lines if re.fullmatch(r"[\w.-]+==[\w.]+", line))
+
+
+def shipped(assembly):
+    """Function name, asset folder and layer folders of every function of a stage."""
+    source = {}
+    for part in ("workflow", "intake"):
+        assets = json.loads((assembly.folder / f"{part}.assets.json").read_text(encoding="utf-8"))
+        source |= {key.partition("-")[0]: Path(value["source"]["path"]) for key, value in assets["files"].items()}
+    for part in ("workflow", "intake"):
+        layers = assembly.resources("AWS::Lambda::LayerVersion", part)
+        for function in assembly.properties("AWS::Lambda::Function", part):
+            folders = [layers[layer["Ref"]]["Properties"]["Content"]["S3Key"] for layer in function["Layers"]]
+            yield (
+                function["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"],
+                assembly.folder / source[function["Code"]["S3Key"].removesuffix(".zip")],
+                [assembly.folder / source[key.removesuffix(".zip")] for key in folders],
+            )
+
+
+def interpreter(version):
+    """A Python of that minor version on this machine, or None."""
+    if sys.version_info[:2] == tuple(map(int, version.split("."))):
+        return sys.executable
+    candidates = [shutil.which(f"python{version}")]
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    candidates += sorted(map(str, pyenv.glob(f"{version}.*/bin/python{version}")), reverse=True)
+    for candidate in filter(None, candidates):
+        run = subprocess.run([candidate, "-c", "import sys; print(sys.version)"], check=False, capture_output=True)
+        if run.returncode == 0 and run.stdout.decode().startswith(version):
+            return candidate
+    return None
+
+
+def import_alone(python, file, folders, bytecode):
+    return subprocess.run(
+        [python, "-I", "-S", "-X", f"pycache_prefix={bytecode}", str(ALONE), str(file), *map(str, folders)],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={"PATH": "/usr/bin:/bin"},
+    )
+
+
+@pytest.mark.parametrize("stage", ["local", "prod"])
+def test_each_handler_imports_from_its_package_and_layers_alone(assemblies, tmp_path, stage):
+    version = f"{sys.version_info.major}.{sys.version_info.minor}" if stage == "local" else CLOUD_PYTHON
+    if stage != "local" and (sys.platform, os.uname().machine) != ("linux", "x86_64"):
+        pytest.skip(f"the packages of {stage} are for Linux on x86_64")
+    python = interpreter(version)
+    if python is None:
+        pytest.skip(f"there is no Python {version} on this machine to run the packages of {stage}")
+
+    runs = {
+        name: import_alone(python, asset / "handler.py", [asset, *(layer / "python" for layer in layers)], tmp_path)
+        for name, asset, layers in shipped(assemblies[stage])
+    }
+
+    assert sorted(runs) == FUNCTIONS
+    assert {name: run.stderr for name, run in runs.items() if run.returncode} == {}
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_each_job_imports_with_nothing_but_its_pinned_requirements(tmp_path, name):
+    requirements = ROOT / "batch_images" / name / "requirements.txt"
+    installed = {distribution: metadata.version(distribution) for distribution in pins(requirements)}
+    assert installed == pins(requirements)
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    bundling.copy_installed(requirements, packages)
+    job = ROOT / "batch_images" / name / "job.py"
+
+    run = import_alone(sys.executable, job, [packages, bundling.image_context(name).path], tmp_path / "bytecode")
+
+    assert run.returncode == 0, run.stderr
+
+
+def test_a_function_and_its_layers_fit_lambda(assemblies):
+    for stage in ("local", "prod"):
+        for name, asset, layers in shipped(assemblies[stage]):
+            size = sum(
+                file.stat().st_size for folder in (asset, *layers) for file in folder.rglob("*") if file.is_file()
+            )
+            assert size < UNPACKED_LIMIT_BYTES, f"{name} of {stage}: {size} bytes"
+            assert len(layers) <= 5, name
+
+
+@pytest.mark.parametrize(
+    "requirements",
+    sorted([*(ROOT / "lambdas").glob("*-requirements.txt"), *(ROOT / "batch_images").glob("*/requirements.txt")]),
+    ids=lambda path: f"{path.parent.name}/{path.name}",
+)
+def test_whatever_is_shipped_is_pinned_as_it_was_tested(requirements):
+    tested = pins(ROOT / "requirements.txt")
+
+    assert pins(requirements)
+    assert {name: version for name, version in pins(requirements).items() if tested.get(name) != version} == {}
+
+
+def test_a_layer_is_made_once_and_named_by_what_it_holds(tmp_path, monkeypatch):
+    monkeypatch.setattr(bundling, "BUILD", tmp_path)
+    runtime = FunctionRuntime(python=f"{sys.version_info.major}.{sys.version_info.minor}", platform=None)
+
+    first = bundling.requirements_layer("genomics", runtime)
+    made = first.path.stat().st_mtime_ns
+    again = bundling.requirements_layer("genomics", runtime)
+
+    assert again == first
+    assert again.path.stat().st_mtime_ns == made
+    assert [path.name for path in tmp_path.iterdir()] == ["layers"], "nothing half-made is left"
+
+
+def test_no_package_holds_bytecode_or_the_tests_of_a_library(assemblies):
+    for _, asset, layers in shipped(assemblies["prod"]):
+        for folder in layers:
+            assert not [path for path in folder.rglob("*") if path.is_dir() and path.name in {"__pycache__", "tests"}]
+        assert {path.name for path in asset.iterdir() if path.name != "__pycache__"} == {"handler.py"}
+
+
+def test_an_installer_that_fails_says_which_requirements(tmp_path, monkeypatch):
+    (tmp_path / "lambdas").mkdir()
+    (tmp_path / "lambdas" / "odd-requirements.txt").write_text("strandline-no-such-distribution==0.0.0\n")
+    monkeypatch.setattr(bundling, "ROOT", tmp_path)
+    monkeypatch.setattr(bundling, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(bundling, "_install_command", lambda *_: [sys.executable, "-c", "raise SystemExit('no wheel')"])
+
+    with pytest.raises(RuntimeError, match=r"odd-requirements.txt for Python 3.13: no wheel"):
+        bundling.requirements_layer("odd", FunctionRuntime(python="3.13", platform="manylinux_2_28_x86_64"))
+
+    assert list((tmp_path / "build").iterdir()) == [], "nothing half-made is left"
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_each_image_is_pinned_and_runs_as_nobody_in_particular(name):
+    dockerfile = (ROOT / "batch_images" / name / "Dockerfile").read_text(encoding="utf-8")
+
+    for image in re.findall(r"^ARG \w+_IMAGE=(\S+)", dockerfile, re.MULTILINE):
+        assert re.search(r":\d+\.\d+\.\d+-\w+", image), f"{image} is not pinned to a version"
+    for tool in re.findall(r"^ARG (\w+)_VERSION=", dockerfile, re.MULTILINE):
+        assert re.search(rf"^ARG {tool}_SHA256=[0-9a-f]{{64}}$", dockerfile, re.MULTILINE), tool
+    assert "sha256sum -c" in dockerfile or "curl" not in dockerfile
+    assert re.search(r"^USER job$", dockerfile, re.MULTILINE)
+    assert dockerfile.rstrip().endswith('ENTRYPOINT ["python", "/app/job.py"]')
+    assert not re.search(r"latest|password|secret|token", dockerfile, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_each_images_readme_names_the_versions_of_its_tools(name):
+    folder = ROOT / "batch_images" / name
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+
+    for tool, version in re.findall(r"^ARG (\w+)_VERSION=(\S+)", (folder / "Dockerfile").read_text(), re.MULTILINE):
+        assert f"| {tool.lower().replace('_', '-')} | {version} |" in readme
+
+
+def test_an_image_context_holds_the_job_and_our_source_and_nothing_else(assemblies):
+    assert assemblies
+    for name in IMAGES:
+        context = bundling.image_context(name).path
+        assert {path.name for path in context.iterdir()} == {
+            *("Dockerfile", "README.md", "job.py", "requirements.txt", "strandline")
+        }

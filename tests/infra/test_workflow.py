@@ -1,0 +1,136 @@
+"""The ASL file as a graph, and how it is filled in: STYLE's eighth rule, ANA-01's resumable steps."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from infra.workflow_names import refuse_other_names
+
+ROOT = Path(__file__).resolve().parents[2]
+FILE = ROOT / "step_functions" / "sample_to_release.asl.json"
+DEFINITION = json.loads(FILE.read_text(encoding="utf-8"))
+SUBMIT_JOB = "arn:aws:states:::batch:submitJob.sync"
+INVOKE = "arn:aws:states:::lambda:invoke"
+
+
+def machines(definition, path="$"):
+    """The definition and every branch and item processor in it."""
+    yield path, definition
+    for name, state in definition["States"].items():
+        for number, branch in enumerate(state.get("Branches", [])):
+            yield from machines(branch, f"{path}.{name}[{number}]")
+        for key in ("ItemProcessor", "Iterator"):
+            if key in state:
+                yield from machines(state[key], f"{path}.{name}.{key}")
+
+
+def all_states():
+    return {
+        f"{path}.{name}": state for path, machine in machines(DEFINITION) for name, state in machine["States"].items()
+    }
+
+
+def tasks():
+    return {path: state for path, state in all_states().items() if state["Type"] == "Task"}
+
+
+def next_states(state):
+    named = [state.get("Next"), state.get("Default")]
+    named += [choice.get("Next") for choice in state.get("Choices", [])]
+    named += [catcher["Next"] for catcher in state.get("Catch", [])]
+    return {name for name in named if name}
+
+
+def snake(name):
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+@pytest.mark.parametrize("path", sorted(tasks()))
+def test_every_task_says_what_it_does_and_how_it_ends_when_it_fails(path):
+    task = tasks()[path]
+
+    assert task["Comment"]
+    assert task["TimeoutSeconds"] > 0
+    assert task["Retry"]
+    assert task["Catch"] or path.endswith("ConcludeFailure")
+
+
+@pytest.mark.parametrize("path", sorted(tasks()))
+def test_a_retry_names_only_errors_that_can_pass(path):
+    for retrier in tasks()[path]["Retry"]:
+        assert not set(retrier["ErrorEquals"]) & {"States.ALL", "States.TaskFailed", "RejectedInputError"}
+        assert retrier["MaxAttempts"] <= 10
+
+
+def test_every_state_is_reached_and_every_way_leads_somewhere():
+    for path, machine in machines(DEFINITION):
+        reached, frontier = set(), {machine["StartAt"]}
+        while frontier:
+            name = frontier.pop()
+            assert name in machine["States"], f"{path}: {name} is named and does not exist"
+            reached.add(name)
+            frontier |= next_states(machine["States"][name]) - reached
+        assert reached == set(machine["States"]), path
+
+
+def test_every_state_has_an_end_or_a_next():
+    for path, state in all_states().items():
+        ends = state["Type"] in {"Succeed", "Fail", "Choice"} or state.get("End") or "Next" in state
+        assert ends, path
+
+
+def test_every_job_state_has_its_image_and_every_function_state_its_folder():
+    used = {"Job": set(), "Function": set()}
+    for path, task in tasks().items():
+        assert task["Resource"] in {SUBMIT_JOB, INVOKE}, path
+        parameters = task["Parameters"]
+        kind, target = (
+            ("Job", parameters["JobDefinition"])
+            if task["Resource"] == SUBMIT_JOB
+            else ("Function", parameters["FunctionName"])
+        )
+        name = re.fullmatch(rf"\$\{{(\w+){kind}Arn\}}", target)
+        assert name, f"{path} names {target}"
+        used[kind].add(snake(name[1]))
+
+    assert used["Job"] == {folder.parent.name for folder in (ROOT / "batch_images").glob("*/job.py")}
+    assert used["Function"] <= {folder.parent.name for folder in (ROOT / "lambdas").glob("*/handler.py")}
+
+
+def test_a_job_is_told_its_submission_and_the_cpu_queue():
+    for path, task in tasks().items():
+        if task["Resource"] == SUBMIT_JOB:
+            environment = task["Parameters"]["ContainerOverrides"]["Environment"]
+            assert "SUBMISSION_ID" in {variable["Name"] for variable in environment}, path
+            assert task["Parameters"]["JobQueue"] == "${CpuQueueArn}", path
+
+
+def test_a_definition_that_asks_for_another_name_is_refused():
+    with pytest.raises(ValueError, match=r"\['B'\].*\['C'\]"):
+        refuse_other_names("${A} ${B}", {"A": "1", "C": "2"})
+
+
+def test_the_state_machine_fills_in_every_name_and_logs_and_traces_every_step(assembly):
+    (properties,) = assembly.properties("AWS::StepFunctions::StateMachine")
+    text, values = properties["DefinitionString"]["Fn::Sub"]
+
+    assert json.loads(text) == DEFINITION
+    assert set(values) == set(re.findall(r"\$\{(\w+)\}", text))
+    assert properties["LoggingConfiguration"]["Level"] == "ALL"
+    assert properties["LoggingConfiguration"]["IncludeExecutionData"] is False
+    assert properties["TracingConfiguration"] == {"Enabled": True}
+
+
+def test_the_workflow_waits_at_least_as_long_as_each_job_may_run(assembly):
+    limits = {
+        properties["JobDefinitionName"].removeprefix(f"strandline-{assembly.stage}-"): properties["Timeout"][
+            "AttemptDurationSeconds"
+        ]
+        for properties in assembly.properties("AWS::Batch::JobDefinition")
+    }
+    for task in tasks().values():
+        if task["Resource"] == SUBMIT_JOB:
+            job = snake(task["Parameters"]["JobDefinition"][2 : -len("JobArn}")]).replace("_", "-")
+            assert limits[job] <= task["TimeoutSeconds"], job
