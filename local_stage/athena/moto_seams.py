@@ -13,7 +13,7 @@ from moto.core.exceptions import JsonRESTError
 
 from local_stage.athena.queries import Query, QueryRunner, QueryState, describe_page
 from local_stage.athena.results import PAGE_LIMIT
-from local_stage.athena.statements import is_query, strip_comments
+from local_stage.athena.statements import strip_comments
 from local_stage.context import StageContext
 from local_stage.replacing import replace
 
@@ -82,16 +82,14 @@ def _start(self: AthenaResponse) -> str:
     if not location:
         raise InvalidRequestError("No output location provided. An output location is required.")
     query = Query(
-        sql=asked["QueryString"],
+        text=str(asked["QueryString"]),
+        sql=sql,
         database=str((asked.get("QueryExecutionContext") or {}).get("Database") or "default").lower(),
         workgroup=name,
-        output_uri=None,
+        output_location=location,
         parameters=parameters,
     )
-    query.output_uri = f"{location.rstrip('/')}/{query.id}.{'csv' if is_query(strip_comments(sql)) else 'txt'}"
-    shown, query.sql = query.sql, sql
     runner.start(query)
-    query.sql = shown if sql == shown else sql
     return json.dumps({"QueryExecutionId": query.id})
 
 

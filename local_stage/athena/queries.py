@@ -43,12 +43,16 @@ class QueryState(StrEnum):
 
 @dataclass(eq=False, slots=True)
 class Query:
-    """One query. Times are seconds since the epoch; `output_uri` is where its CSV goes, if anywhere."""
+    """One query. Times are seconds since the epoch; `output_uri` is where its CSV goes.
 
+    `text` is what was asked; `sql` what that means, where it names a prepared statement.
+    """
+
+    text: str
     sql: str
     database: str
     workgroup: str
-    output_uri: str | None
+    output_location: str
     parameters: Sequence[str] = ()
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     state: QueryState = QueryState.QUEUED
@@ -59,6 +63,16 @@ class Query:
     result: Result | None = None
     scanned_bytes: int = 0
     session: Session | None = None
+
+    @property
+    def is_query(self) -> bool:
+        """Whether it is a query, and not a statement about the catalog."""
+        return is_query(strip_comments(self.sql))
+
+    @property
+    def output_uri(self) -> str:
+        """Where the result goes."""
+        return f"{self.output_location.rstrip('/')}/{self.id}.{'csv' if self.is_query else 'txt'}"
 
     def describe(self) -> dict[str, Any]:
         """Return the query as GetQueryExecution shows it."""
@@ -79,9 +93,9 @@ class Query:
                 }
         described: dict[str, Any] = {
             "QueryExecutionId": self.id,
-            "Query": self.sql,
-            "StatementType": "DML" if is_query(strip_comments(self.sql)) else "DDL",
-            "ResultConfiguration": {"OutputLocation": self.output_uri} if self.output_uri else {},
+            "Query": self.text,
+            "StatementType": "DML" if self.is_query else "DDL",
+            "ResultConfiguration": {"OutputLocation": self.output_uri},
             "QueryExecutionContext": {"Database": self.database, "Catalog": "awsdatacatalog"},
             "Status": status,
             "Statistics": {
@@ -163,7 +177,7 @@ class QueryRunner:
 
     def _answer(self, query: Query) -> None:
         sql = strip_comments(query.sql)
-        if not is_query(sql):
+        if not query.is_query:
             listing = run_statement(self._context, sql, query.database)
             columns = [Column(name, _STRING) for name in listing.columns]
             self._store(query, columns, [list(listing.rows)], is_listing=True)
@@ -198,8 +212,7 @@ class QueryRunner:
         finally:
             writer.close()
         query.result = writer.result
-        if query.output_uri is not None:
-            self._upload(query.output_uri, writer)
+        self._upload(query.output_uri, writer)
         writer.csv_path.unlink()
 
     def _upload(self, uri: str, writer: ResultWriter) -> None:

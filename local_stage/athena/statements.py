@@ -147,9 +147,13 @@ def _compile(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE | re.DOTALL)
 
 
-_OTHER_STATEMENTS = frozenset(
-    ["ALTER", "ANALYZE", "CREATE", "DEALLOCATE", "DELETE", "DESC", "DESCRIBE", "DROP", "EXECUTE", "EXPLAIN", "INSERT", "MERGE", "MSCK", "OPTIMIZE", "PREPARE", "REFRESH", "SHOW", "UNLOAD", "UPDATE", "USING", "VACUUM"]
-)
+# fmt: off
+_OTHER_STATEMENTS = frozenset({
+    "ALTER", "ANALYZE", "CREATE", "DEALLOCATE", "DELETE", "DESC", "DESCRIBE", "DROP", "EXECUTE", "EXPLAIN",
+    "INSERT", "MERGE", "MSCK", "OPTIMIZE", "PREPARE", "REFRESH", "SHOW", "UNLOAD", "UPDATE", "USING",
+    "VACUUM",
+})
+# fmt: on
 _IN = r"(?:\s+(?:IN|FROM)\s+[`\"]?(?P<db>\w+)[`\"]?)?"
 _STATEMENTS: Sequence[tuple[re.Pattern[str], Callable[[StageContext, re.Match[str], str], Listing]]] = (
     (_compile(r"SHOW\s+(?:DATABASES|SCHEMAS)"), _show_databases),
