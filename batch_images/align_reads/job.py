@@ -13,6 +13,13 @@ from strandline.landing.manifest import FileRole
 from strandline.reads.alignment import ReadGroup, align_reads
 from strandline.reads.reference_bundle import ReferenceRole
 
+_ROLES = [
+    ReferenceRole.FASTA,
+    ReferenceRole.FASTA_INDEX,
+    ReferenceRole.SEQUENCE_DICTIONARY,
+    ReferenceRole.BWA_INDEX,
+]
+
 
 def align(workspace: Workspace, threads: int) -> None:
     """Align, measure, and hand the regions on beside the CRAM."""
@@ -21,9 +28,7 @@ def align(workspace: Workspace, threads: int) -> None:
     if first is None or second is None:
         raise RejectedInputError("reads_missing", "the manifest declares no pair of read files")
     bundle = workspace.reference()
-    reference = workspace.fetch_reference(
-        bundle, [ReferenceRole.FASTA, ReferenceRole.FASTA_INDEX, ReferenceRole.BWA_INDEX]
-    )
+    reference = workspace.fetch_reference(bundle, _ROLES)
     metrics = align_reads(
         reference[ReferenceRole.FASTA],
         (first, second),

@@ -28,6 +28,15 @@ class ReadsSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class SingleReadsSummary:
+    """What one FASTQ file holds; lengths in bases."""
+
+    read_count: int
+    shortest_read: int
+    longest_read: int
+
+
+@dataclass(frozen=True, slots=True)
 class FastqSource:
     """One FASTQ file: a name for messages, and its bytes as stored."""
 
@@ -67,6 +76,24 @@ def validate_fastq_pair(first: FastqSource, second: FastqSource) -> ReadsSummary
     if pairs == 0:
         raise RejectedInputError("fastq_empty", f"{first.name} and {second.name} hold no reads: send the right files")
     return ReadsSummary(pairs, bases, shortest, longest)
+
+
+def validate_fastq(source: FastqSource) -> SingleReadsSummary:
+    """Check one FASTQ file record by record.
+
+    Raises:
+        RejectedInputError: with a code of this module or of `decompression`, the file and the 1-based line.
+    """
+    reads = longest = 0
+    shortest = LINE_LIMIT_BYTES
+    for batch in _equal_batches(source):
+        _check_records(batch, source.name)
+        lengths = [len(line) for line in batch.lines[1::_LINES_PER_RECORD]]
+        reads += len(lengths)
+        longest, shortest = max(longest, *lengths), min(shortest, *lengths)
+    if reads == 0:
+        raise RejectedInputError("fastq_empty", f"{source.name} holds no reads: send the right file")
+    return SingleReadsSummary(reads, shortest, longest)
 
 
 def _refuse_unequal(first: FastqSource, second: FastqSource) -> NoReturn:

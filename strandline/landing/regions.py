@@ -23,8 +23,8 @@ class Region:
         return self.end0 - self.start0
 
 
-def parse_regions(body: bytes, name: str, length_by_contig: Mapping[str, int]) -> list[Region]:
-    """Parse a BED file and check it against the contigs of the reference.
+def parse_regions(body: bytes, name: str, length_by_contig: Mapping[str, int] | None) -> list[Region]:
+    """Parse a BED file and check it against the contigs of the reference, where they are given.
 
     Raises:
         RejectedInputError: `regions_too_large`, `regions_invalid`, `contig_not_in_reference`,
@@ -62,13 +62,15 @@ def merge_regions(regions: list[Region]) -> list[Region]:
     return merged
 
 
-def _parse_line(line: str, where: str, length_by_contig: Mapping[str, int]) -> Region:
+def _parse_line(line: str, where: str, length_by_contig: Mapping[str, int] | None) -> Region:
     fields = line.split()
     if len(fields) < 3 or not fields[1].isdigit() or not fields[2].isdigit():
         raise RejectedInputError("regions_invalid", f"{where}: expected contig, start and end")
     region = Region(fields[0], int(fields[1]), int(fields[2]))
     if region.start0 >= region.end0:
         raise RejectedInputError("regions_invalid", f"{where}: start must be less than end (0-based, half-open)")
+    if length_by_contig is None:
+        return region
     if region.contig not in length_by_contig:
         raise RejectedInputError(
             "contig_not_in_reference",

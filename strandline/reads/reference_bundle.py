@@ -30,6 +30,7 @@ class ReferenceRole(StrEnum):
 
     FASTA = "FASTA"
     FASTA_INDEX = "FASTA_INDEX"
+    SEQUENCE_DICTIONARY = "SEQUENCE_DICTIONARY"
     BWA_INDEX = "BWA_INDEX"
     GENE_MODELS = "GENE_MODELS"
     CLINVAR = "CLINVAR"
@@ -127,8 +128,11 @@ def make_bundle(
         raise RejectedInputError(
             "reference_invalid", f"{fasta.name} is not a FASTA file with lines of equal length: send the reference"
         ) from None
-    run_pipeline([[*bwa_command(), "index", str(copy)]])
+    run_pipeline([[*bwa_command(), "index", str(copy)]], quiet=True)
+    dictionary = copy.with_suffix(".dict")
+    run_pipeline([[*tool_command("samtools"), "dict", "-u", copy.name, "-o", str(dictionary), str(copy)]])
     roles = {copy.name: ReferenceRole.FASTA, f"{copy.name}.fai": ReferenceRole.FASTA_INDEX}
+    roles[dictionary.name] = ReferenceRole.SEQUENCE_DICTIONARY
     roles |= {f"{copy.name}{suffix}": ReferenceRole.BWA_INDEX for suffix in _BWA_SUFFIXES}
     if gene_models:
         shutil.copyfile(gene_models, folder / "genes.gff3.gz")

@@ -57,12 +57,12 @@ def write_reads(
 
 
 def _cut(sequence: Bytes, starts: npt.NDArray[np.int64]) -> Bytes:
-    return sequence[starts[:, None] + np.arange(READ_LENGTH)]
+    return cast("Bytes", sequence[starts[:, None] + np.arange(READ_LENGTH)])
 
 
 def _reverse_complement(bases: Bytes) -> Bytes:
     complement = np.frombuffer(_COMPLEMENT, dtype=np.uint8)
-    return cast("Bytes", complement[bases[:, ::-1]])
+    return complement[bases[:, ::-1]]
 
 
 def _with_errors(bases: Bytes, rng: np.random.Generator) -> _Mates:

@@ -1,0 +1,99 @@
+"""What a deployed stage is called: the outputs of its stacks, and clients that reach it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from strandline.aws.executions import Workflow
+from strandline.aws.objects import S3Objects
+from strandline.aws.queries import AthenaQueries
+from strandline.aws.submissions import SubmissionsTable
+from strandline.errors import RejectedInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PARTS: Final = ("storage", "catalog", "compute", "workflow", "intake")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where AWS is: None for the usual chain of credentials and regions."""
+
+    url: str | None = None
+    region: str | None = None
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client."""
+        if self.url is None:
+            return boto3.client(service, config=Config(retries={"mode": "standard"}))  # type: ignore[call-overload]  # the service is a variable
+        return boto3.client(  # type: ignore[call-overload]  # the service is a variable
+            service,
+            endpoint_url=self.url,
+            region_name=self.region,
+            aws_access_key_id="embedded",
+            aws_secret_access_key="embedded",  # noqa: S106 - the embedded AWS checks no signature
+        )
+
+
+class Deployment:
+    """One stage: its buckets, table, workflow and queries, found through the outputs of its stacks."""
+
+    def __init__(self, stage: str, endpoint: Endpoint) -> None:
+        self.stage = stage
+        self._endpoint = endpoint
+        self.outputs: Mapping[str, str] = _read_outputs(endpoint.client("cloudformation"), stage)
+
+    @cached_property
+    def landing(self) -> S3Objects:
+        """The landing bucket."""
+        return self._bucket("LandingBucket")
+
+    @cached_property
+    def references(self) -> S3Objects:
+        """The bucket of reference bundles."""
+        return self._bucket("ReferencesBucket")
+
+    @cached_property
+    def analysis(self) -> S3Objects:
+        """The bucket of outputs."""
+        return self._bucket("AnalysisBucket")
+
+    @cached_property
+    def submissions(self) -> SubmissionsTable:
+        """The submissions table."""
+        return SubmissionsTable(self._endpoint.client("dynamodb"), self.outputs["SubmissionsTable"])
+
+    @cached_property
+    def workflow(self) -> Workflow:
+        """The sample_to_release state machine."""
+        return Workflow(self._endpoint.client("stepfunctions"), self.outputs["SampleToReleaseArn"])
+
+    @cached_property
+    def queries(self) -> AthenaQueries:
+        """Athena over the lake."""
+        return AthenaQueries(
+            self._endpoint.client("athena"), self.outputs["AthenaWorkgroup"], self.outputs["GlueDatabase"]
+        )
+
+    def _bucket(self, output: str) -> S3Objects:
+        return S3Objects(self._endpoint.client("s3"), self.outputs[output])
+
+
+def _read_outputs(cloudformation: Any, stage: str) -> dict[str, str]:
+    outputs: dict[str, str] = {}
+    for part in _PARTS:
+        try:
+            stack = cloudformation.describe_stacks(StackName=f"strandline-{stage}-{part}")["Stacks"][0]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ValidationError":
+                raise
+            raise RejectedInputError(
+                "stage_not_deployed", f"stack strandline-{stage}-{part} is not there: deploy stage {stage} first"
+            ) from None
+        outputs |= {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", [])}
+    return outputs

@@ -1,0 +1,106 @@
+"""Following a submission on its way: each step as it ends, and the end in words."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from strandline.aws.deployment import Deployment
+from strandline.aws.submissions import SubmissionRecord
+from strandline.errors import RejectedInputError, TemporaryError
+from strandline.journey import SubmissionState
+
+_POLL_S: Final = 0.2
+_START_PATIENCE_S: Final = 120.0
+
+
+class SubmissionFailedError(Exception):
+    """A submission ended for a reason that is not its input: an operator has to look."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedStep:
+    """One state of the workflow that was left."""
+
+    name: str
+    seconds: float
+
+
+def follow(deployment: Deployment, submission_id: str) -> Iterator[FinishedStep]:
+    """Yield each step as it ends, until the execution does.
+
+    Raises:
+        TemporaryError: `submission_not_started`, where nothing began within two minutes of the upload.
+    """
+    began = time.monotonic()
+    told = 0
+    while True:
+        status = deployment.workflow.status(submission_id)
+        if status is None:
+            record = deployment.submissions.get(submission_id)
+            if record is not None and record.is_settled:
+                return
+            if time.monotonic() - began > _START_PATIENCE_S:
+                raise TemporaryError(
+                    "submission_not_started",
+                    f"{submission_id} landed and did not start: look at 'strandline stage status'",
+                )
+        else:
+            steps = finished_steps(deployment.workflow.history(submission_id))
+            yield from steps[told:]
+            told = len(steps)
+            if status.status != "RUNNING":
+                return
+        time.sleep(_POLL_S)
+
+
+def settle(deployment: Deployment, submission_id: str) -> SubmissionRecord:
+    """Return the record of a submission that reached review.
+
+    Raises:
+        RejectedInputError: with the code of its quarantine.
+        SubmissionFailedError: where it failed otherwise, with the cause in words.
+    """
+    record = deployment.submissions.get(submission_id)
+    if record is None:
+        raise SubmissionFailedError(f"submission {submission_id} is gone: look at 'strandline stage status'")
+    if record.state is SubmissionState.QUARANTINED and record.cause:
+        raise RejectedInputError(
+            record.cause.code,
+            f"{record.cause.message} (submission {submission_id} is quarantined, its files untouched)",
+        )
+    if record.state is SubmissionState.FAILED and record.cause:
+        raise SubmissionFailedError(
+            f"{record.cause.code}: {record.cause.message} (submission {submission_id} failed in {record.cause.step})"
+        )
+    if not record.is_settled:
+        status = deployment.workflow.status(submission_id)
+        said = f"{status.status}: {status.error}: {status.cause}" if status else "it never started"
+        raise SubmissionFailedError(f"submission {submission_id} stopped while {record.state}; {said}")
+    return record
+
+
+def finished_steps(history: list[dict[str, Any]]) -> list[FinishedStep]:
+    """Return the states that an execution has left, in order, from its history."""
+    entered: dict[str, datetime] = {}
+    finished = []
+    for event in history:
+        if event["type"].endswith("StateEntered"):
+            entered[event["stateEnteredEventDetails"]["name"]] = event["timestamp"]
+        elif event["type"].endswith("StateExited"):
+            name = event["stateExitedEventDetails"]["name"]
+            seconds = (event["timestamp"] - entered[name]).total_seconds()
+            finished.append(FinishedStep(name, seconds))
+    return finished
+
+
+def save_history(history: list[dict[str, Any]], path: Path) -> None:
+    """Write an execution's events as JSON, times in ISO 8601."""
+    path.write_text(json.dumps(history, indent=1, default=_iso))
+
+
+def _iso(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

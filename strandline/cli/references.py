@@ -1,0 +1,98 @@
+"""References as the command line takes them: a FASTA file, made into a bundle once, or a bundle."""
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
+
+from strandline.cli.console import messages
+from strandline.cli.ground import home_folder
+from strandline.errors import RejectedInputError
+from strandline.reads.reference_bundle import (
+    BUNDLE_NAME,
+    ReferenceBundle,
+    ReferenceRole,
+    make_bundle,
+    parse_bundle,
+    verify_file,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedReference:
+    """A bundle and the folder that holds its files."""
+
+    bundle: ReferenceBundle
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceSources:
+    """What a bundle is made from, with words on where each part comes from."""
+
+    fasta: Path
+    gene_models: Path | None = None
+    clinvar: Path | None = None
+    words: Mapping[ReferenceRole, str] | None = None
+
+
+def open_reference(path: Path) -> OpenedReference:
+    """Open a bundle's folder or its `bundle.json`, or make a bundle from a FASTA file.
+
+    Raises:
+        RejectedInputError: `reference_unreadable`, `reference_invalid`, `reference_mismatch` or `bundle_invalid`.
+    """
+    if path.name == BUNDLE_NAME:
+        path = path.parent
+    if not path.is_dir():
+        return make_reference(ReferenceSources(path))
+    description = path / BUNDLE_NAME
+    if not description.exists():
+        raise RejectedInputError(
+            "reference_unreadable", f"{path} holds no {BUNDLE_NAME}: give a FASTA file or a bundle"
+        )
+    bundle = parse_bundle(description.read_bytes())
+    for file in bundle.files:
+        if not (path / file.name).exists():
+            raise RejectedInputError("reference_mismatch", f"{path / file.name} is in {BUNDLE_NAME} and not there")
+        verify_file(path / file.name, file)
+    return OpenedReference(bundle, path)
+
+
+def make_reference(sources: ReferenceSources) -> OpenedReference:
+    """Make a bundle, or take the one made before from the same content."""
+    folder = home_folder() / "references" / _fingerprint(sources)
+    if (folder / BUNDLE_NAME).exists():
+        return OpenedReference(parse_bundle((folder / BUNDLE_NAME).read_bytes()), folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(mkdtemp(dir=folder.parent))
+    try:
+        with messages.status(f"indexing {sources.fasta.name}"):
+            bundle = make_bundle(
+                sources.fasta,
+                partial,
+                gene_models=sources.gene_models,
+                clinvar=sources.clinvar,
+                sources=dict(sources.words or {}),
+            )
+        partial.rename(folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return OpenedReference(bundle, folder)
+
+
+def _fingerprint(sources: ReferenceSources) -> str:
+    digest = hashlib.sha256()
+    for path in (sources.fasta, sources.gene_models, sources.clinvar):
+        if path is None:
+            continue
+        try:
+            with path.open("rb") as content:
+                digest.update(hashlib.file_digest(content, "sha256").digest())
+        except OSError as error:
+            raise RejectedInputError("reference_unreadable", f"{path}: {error.strerror}; check the path") from None
+        digest.update(path.name.encode())
+    return digest.hexdigest()[:16]

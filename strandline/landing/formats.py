@@ -1,0 +1,161 @@
+"""Which format a file has, and whether it can be read: one verdict a file."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import pysam
+
+from strandline.errors import RejectedInputError
+from strandline.landing.decompression import decompress_if_gzip
+from strandline.landing.fastq import FastqSource, validate_fastq, validate_fastq_pair
+from strandline.landing.regions import REGIONS_LIMIT_BYTES, parse_regions
+
+_CHUNK_BYTES: Final = 1 << 20
+_BGZF_END: Final = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")  # SAM, section 4.1.2
+
+
+class FileFormat(StrEnum):
+    """Formats that are told apart by name and by first bytes."""
+
+    FASTQ = "FASTQ"
+    ALIGNMENT = "SAM/BAM/CRAM"
+    VCF = "VCF"
+    BED = "BED"
+
+
+_SUFFIXES: Final = {
+    ".fastq": FileFormat.FASTQ,
+    ".fq": FileFormat.FASTQ,
+    ".sam": FileFormat.ALIGNMENT,
+    ".bam": FileFormat.ALIGNMENT,
+    ".cram": FileFormat.ALIGNMENT,
+    ".vcf": FileFormat.VCF,
+    ".bed": FileFormat.BED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FileVerdict:
+    """`code` and `message` are None where the file was accepted; `summary` says what it holds."""
+
+    name: str
+    format: FileFormat | None
+    summary: str | None = None
+    code: str | None = None
+    message: str | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether no check failed."""
+        return self.code is None
+
+
+def validate_files(
+    paths: list[Path], *, reference: Path | None = None, length_by_contig: Mapping[str, int] | None = None
+) -> list[FileVerdict]:
+    """Check files, FASTQ files whose names differ only in R1 and R2 (or 1 and 2) as pairs.
+
+    Args:
+        paths: files of any of the formats.
+        reference: FASTA that CRAM files are decoded with.
+        length_by_contig: contigs that BED files must stay within; None leaves that unchecked.
+    """
+    verdicts: list[FileVerdict] = []
+    waiting = list(paths)
+    while waiting:
+        path = waiting.pop(0)
+        mate = next((other for other in waiting if _are_mates(path, other)), None)
+        if mate:
+            waiting.remove(mate)
+        try:
+            summary = _validate(path, mate, reference, length_by_contig)
+            checked = [path, mate] if mate else [path]
+            verdicts += [FileVerdict(file.name, _format(file), summary) for file in checked]
+        except RejectedInputError as error:
+            verdicts.append(FileVerdict(path.name, _format(path), None, error.code, error.message))
+            if mate:
+                verdicts.append(FileVerdict(mate.name, _format(mate), None, error.code, error.message))
+    return verdicts
+
+
+def _validate(path: Path, mate: Path | None, reference: Path | None, length_by_contig: Mapping[str, int] | None) -> str:
+    match _format(path):
+        case FileFormat.FASTQ:
+            first = FastqSource(path.name, _chunks(path))
+            if mate:
+                pair = validate_fastq_pair(first, FastqSource(mate.name, _chunks(mate)))
+                return f"{pair.pair_count} pairs of {pair.shortest_read} to {pair.longest_read} bases"
+            reads = validate_fastq(first)
+            return f"{reads.read_count} reads of {reads.shortest_read} to {reads.longest_read} bases"
+        case FileFormat.BED:
+            body = b"".join(islice(_chunks(path), REGIONS_LIMIT_BYTES // _CHUNK_BYTES + 1))
+            regions = parse_regions(body, path.name, length_by_contig)
+            return f"{len(regions)} intervals, {sum(region.length for region in regions)} bases"
+        case FileFormat.ALIGNMENT:
+            return _validate_alignment(path, reference)
+        case FileFormat.VCF:
+            return _validate_vcf(path)
+        case None:
+            raise RejectedInputError(
+                "format_unknown",
+                f"{path.name}: the name ends in none of {', '.join(_SUFFIXES)} (or those with .gz): rename the file",
+            )
+
+
+def _validate_alignment(path: Path, reference: Path | None) -> str:
+    if path.suffix == ".bam" and not _ends_with(path, _BGZF_END):
+        raise RejectedInputError("bam_truncated", f"{path.name} has no end-of-file block: it was cut; send it again")
+    try:
+        with pysam.AlignmentFile(str(path), reference_filename=str(reference) if reference else None) as reads:
+            count = sum(1 for _ in reads.fetch(until_eof=True))
+    except (OSError, ValueError) as error:
+        raise RejectedInputError("alignment_unreadable", f"{path.name}: {error}") from None
+    return f"{count} records"
+
+
+def _validate_vcf(path: Path) -> str:
+    head = next(decompress_if_gzip(_chunks(path), path.name), b"")
+    if not head.startswith(b"##fileformat=VCFv4"):
+        raise RejectedInputError("not_vcf", f"{path.name}, line 1: expected ##fileformat=VCFv4.x; send a VCF")
+    try:
+        with pysam.VariantFile(str(path)) as records:
+            count = sum(1 for _ in records)
+    except (OSError, ValueError) as error:
+        raise RejectedInputError("vcf_unreadable", f"{path.name}: {error}") from None
+    return f"{count} records"
+
+
+def _format(path: Path) -> FileFormat | None:
+    name = path.name.removesuffix(".gz").removesuffix(".bgz")
+    return next((form for suffix, form in _SUFFIXES.items() if name.endswith(suffix)), None)
+
+
+def _are_mates(one: Path, two: Path) -> bool:
+    if _format(one) is not FileFormat.FASTQ or len(one.name) != len(two.name):
+        return False
+    differing = [(a, b) for a, b in zip(one.name, two.name, strict=True) if a != b]
+    return differing == [("1", "2")]
+
+
+def _ends_with(path: Path, ending: bytes) -> bool:
+    try:
+        with path.open("rb") as source:
+            source.seek(0, os.SEEK_END)
+            source.seek(max(0, source.tell() - len(ending)))
+            return source.read() == ending
+    except OSError as error:
+        raise RejectedInputError("file_not_found", f"{path}: {error.strerror}; check the path") from None
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as source:
+            while chunk := source.read(_CHUNK_BYTES):
+                yield chunk
+    except OSError as error:
+        raise RejectedInputError("file_not_found", f"{path}: {error.strerror}; check the path") from None
