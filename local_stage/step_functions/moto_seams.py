@@ -19,6 +19,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
     StateTaskServiceLambda,
 )
 from moto.stepfunctions.parser.asl.eval.environment import Environment
+from moto.stepfunctions.parser.asl.jsonata import jsonata
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.responses import StepFunctionResponse
@@ -28,6 +29,7 @@ from local_stage.replacing import replace
 from local_stage.state_change_events import StateChangeEvents
 from local_stage.step_functions import errors, executions, integrations
 from local_stage.step_functions.clients import use_one_client
+from local_stage.step_functions.jsonata_engine import evaluate
 
 _POLL_S = 0.02
 _running: list[StateChangeEvents] = []  # none or one
@@ -67,6 +69,7 @@ def _replace() -> None:
         (_Callback, "_eval_sync"): integrations.abandon_when_over(_Callback._eval_sync),
         (state_task_service_callback, "_DELAY_SECONDS_SYNC_CONDITION_CHECK"): _POLL_S,
         (state_task_factory, "state_task_service_for"): integrations.choose_service(state_task_service_for),
+        (jsonata, "_eval_jsonata"): evaluate,
         (ErrorEqualsDecl, "_eval_body"): errors.eval_error_equals,
         (CustomErrorName, "__init__"): errors.init_custom_error_name,
         (Environment, "set_stop"): executions.interrupt_waits(Environment.set_stop),

@@ -42,4 +42,4 @@ def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Cell]], form: Out
 
 def say(message: str) -> None:
     """Tell a person something on stderr."""
-    messages.print(message, markup=False)
+    messages.print(message, markup=False, soft_wrap=True)
