@@ -8,18 +8,20 @@ import argparse
 import contextlib
 import gc
 import importlib
-import importlib.util
 import logging
 import os
 import signal
 import socket
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
+from moto.core.common_models import BaseModel
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
@@ -30,6 +32,7 @@ from local_stage.s3.upload import UploadReceiver
 from local_stage.state import RunningServer, write_server
 
 HOST = "127.0.0.1"
+_POLL_S = 0.05  # how soon a request to stop is seen
 _USED_SERVICES = {
     "cloudformation": "list_stacks",
     "s3": "list_buckets",
@@ -105,7 +108,7 @@ class EmbeddedAws:
         replacing.restore()
 
 
-def start(state_dir: Path, port: int = 0) -> EmbeddedAws:
+def start(state_dir: Path, port: int = 0, extensions: Sequence[str] = _EXTENSIONS) -> EmbeddedAws:
     """Start the embedded AWS in threads of this process; another port is taken when `port` is in use."""
     state_dir.mkdir(parents=True, exist_ok=True)
     listener = _listen(port)
@@ -120,22 +123,22 @@ def start(state_dir: Path, port: int = 0) -> EmbeddedAws:
         request_handler=QuietHandler,
         fd=listener.detach(),
     )
+    replacing.replace(BaseModel, "__new__", staticmethod(_new_untracked))
     s3.install(context, store, events.publish)
     images.install(context)
     events.install(context)
     cloudformation.install(context)
     parts: list[ModuleType] = [events]
-    for name in _EXTENSIONS:
-        if importlib.util.find_spec(f"local_stage.{name}") is not None:
-            part = importlib.import_module(f"local_stage.{name}")
-            part.install(context)
-            parts.append(part)
-    thread = threading.Thread(target=server.serve_forever, name="embedded-aws", daemon=True)
+    for name in extensions:
+        part = importlib.import_module(f"local_stage.{name}")
+        part.install(context)
+        parts.append(part)
+    thread = threading.Thread(target=partial(server.serve_forever, _POLL_S), name="embedded-aws", daemon=True)
     thread.start()
     return EmbeddedAws(context, taken, server, thread, parts)
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None) -> NoReturn:
     """Run until a signal says to stop."""
     parser = argparse.ArgumentParser(prog="python -m local_stage.server", description=__doc__)
     parser.add_argument("--state-dir", type=Path, required=True, help="this stage's own folder")
@@ -154,7 +157,16 @@ def main(arguments: list[str] | None = None) -> int:
     threading.Thread(target=_warm_up, args=(aws.context,), name="warm-up", daemon=True).start()
     ended.wait()
     aws.stop()
-    return 0
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # all that has to end has ended; taking this heap apart object by object would take seconds
+
+
+def _new_untracked(cls: type[Any], *args: Any, **kwargs: Any) -> Any:
+    """Make an instance that moto's dashboard does not keep: it would keep every object and message for good."""
+    del args, kwargs
+    return object.__new__(cls)
 
 
 def _warm_up(context: StageContext) -> None:
@@ -190,4 +202,4 @@ def _isolate_environment() -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

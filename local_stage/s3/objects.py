@@ -49,6 +49,7 @@ class StoredKey(FakeKey):
     def value(self, new_value: Content | bytes | str) -> None:
         if isinstance(new_value, str):
             new_value = new_value.encode()
+        self._value_buffer.close()  # moto's own place for the bytes
         self._content = new_value if isinstance(new_value, Content) else self.store.put(new_value)
         self.contentsize = self._content.size
         if self._etag is None:
@@ -63,6 +64,13 @@ class StoredKey(FakeKey):
         del garbage
         self._content = None
         self.disposed = True
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "StoredKey":
+        """Return another description of the same bytes: moto copies keys to list them."""
+        del memo
+        twin = object.__new__(StoredKey)
+        twin.__dict__.update(self.__dict__)
+        return twin
 
     def __getstate__(self) -> dict[str, Any]:
         raise TypeError("objects of the embedded S3 live on disk and are not pickled")
@@ -95,7 +103,7 @@ def install_objects(store: ContentStore) -> None:
 def _wrap_setup(original: Callable[..., None]) -> Callable[..., None]:
     def setup_class(self: Any, request: Any, *args: Any, **kwargs: Any) -> None:
         original(self, request, *args, **kwargs)
-        content = request.environ.get(CONTENT_KEY)
+        content = request.environ.pop(CONTENT_KEY, None)  # the environment can outlive the answer
         if content is not None:
             self.body = content
 
