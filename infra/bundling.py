@@ -57,7 +57,7 @@ def requirements_layer(name: str, runtime: FunctionRuntime) -> Package:
     def fill(target: Path) -> None:
         packages = target / "python"
         packages.mkdir(parents=True)
-        if runtime.platform is not None or not copy_installed(requirements, packages):
+        if runtime.platform is not None or not _copy_installed(requirements, packages):
             _install(requirements, packages, runtime)
         _remove_left_out(packages)
 
@@ -80,28 +80,6 @@ def image_context(name: str) -> Package:
         shutil.rmtree(fresh)
         stamp.write_text(content_hash, encoding="utf-8")
     return Package(target, content_hash)
-
-
-def copy_installed(requirements: Path, target: Path) -> bool:
-    """Copy the pinned distributions from the running environment; False where it has not all of them as pinned."""
-    pins = [line.partition("==") for line in requirements.read_text(encoding="utf-8").splitlines() if "==" in line]
-    distributions = []
-    for name, _, version in pins:
-        try:
-            distribution = metadata.distribution(name)
-        except metadata.PackageNotFoundError:
-            return False
-        if distribution.version != version.split()[0] or distribution.files is None:
-            return False
-        distributions.append(distribution)
-    for distribution in distributions:
-        for file in distribution.files or ():
-            if ".." in file.parts or _LEFT_OUT & set(file.parts):
-                continue
-            copy = target / file
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(Path(str(distribution.locate_file(file))), copy)
-    return True
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -141,6 +119,28 @@ def _made_once(target: Path, fill: Callable[[Path], None]) -> Path:
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
     return target
+
+
+def _copy_installed(requirements: Path, target: Path) -> bool:
+    """Copy the pinned distributions from the running environment; False where it has not all of them as pinned."""
+    pins = [line.partition("==") for line in requirements.read_text(encoding="utf-8").splitlines() if "==" in line]
+    distributions = []
+    for name, _, version in pins:
+        try:
+            distribution = metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            return False
+        if distribution.version != version.split()[0] or distribution.files is None:
+            return False
+        distributions.append(distribution)
+    for distribution in distributions:
+        for file in distribution.files or ():
+            if ".." in file.parts or _LEFT_OUT & set(file.parts):
+                continue
+            copy = target / file
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(Path(str(distribution.locate_file(file))), copy)
+    return True
 
 
 def _install(requirements: Path, target: Path, runtime: FunctionRuntime) -> None:

@@ -1,6 +1,7 @@
 """Buckets for data that must not leak, change or vanish."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_kms as kms
@@ -54,8 +55,7 @@ class PrivateBucket(Construct):
         )
         if sends_events:
             # The construct's own switch deploys a custom resource for what is a plain property.
-            resource = self.bucket.node.default_child
-            assert isinstance(resource, s3.CfnBucket)  # noqa: S101  # the type checker cannot know the child's type
+            resource = cast(s3.CfnBucket, self.bucket.node.default_child)
             resource.add_property_override(
                 "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True
             )

@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import Duration, Size
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_ecr_assets as ecr_assets
-from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
@@ -14,10 +12,11 @@ from infra.constructs.log_group import encrypted_log_group
 from infra.constructs.permissions import Permission, write_logs
 from infra.constructs.role import LeastPrivilegeRole
 from infra.names import Names
-from infra.stages import StageConfig
+from infra.stages import JobSize, StageConfig
 
 ATTEMPTS = 3
 EXIT_TRY_AGAIN = "75"
+_HOST_RECLAIMED = "Host EC2*"
 
 
 class PlatformJob(Construct):
@@ -41,45 +40,50 @@ class PlatformJob(Construct):
         log_group = encrypted_log_group(self, "Logs", name=names.log_group("jobs", name), key=key, stage=stage)
         role = LeastPrivilegeRole(self, "Job", service="ecs-tasks.amazonaws.com", permissions=permissions)
         context = bundling.image_context(name)
+        image = ecr_assets.DockerImageAsset(
+            self,
+            "Image",
+            directory=str(context.path),
+            platform=ecr_assets.Platform.LINUX_AMD64,
+            extra_hash=context.content_hash,
+            asset_name=name,
+        )
+        variables = {
+            "STAGE": stage.name,
+            "POWERTOOLS_SERVICE_NAME": name,
+            "POWERTOOLS_METRICS_NAMESPACE": "Strandline",
+            "THREADS": str(size.vcpus),
+            **environment,
+        }
         self.name = name
-        self.definition = batch.EcsJobDefinition(
+        self.definition = batch.CfnJobDefinition(
             self,
             "Definition",
+            type="container",
             job_definition_name=names.of(name),
+            platform_capabilities=["EC2"],
             propagate_tags=True,
-            timeout=Duration.seconds(size.timeout_s),
-            retry_attempts=ATTEMPTS,
-            retry_strategies=[
-                batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.custom(on_exit_code=EXIT_TRY_AGAIN)),
-                batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.SPOT_INSTANCE_RECLAIMED),
-                batch.RetryStrategy.of(batch.Action.EXIT, batch.Reason.custom(on_reason="*")),
-            ],
-            container=batch.EcsEc2ContainerDefinition(
-                self,
-                "Container",
-                image=ecs.ContainerImage.from_docker_image_asset(
-                    ecr_assets.DockerImageAsset(
-                        self,
-                        "Image",
-                        directory=str(context.path),
-                        platform=ecr_assets.Platform.LINUX_AMD64,
-                        extra_hash=context.content_hash,
-                        asset_name=name,
-                    )
+            timeout=batch.CfnJobDefinition.TimeoutProperty(attempt_duration_seconds=size.timeout_s),
+            retry_strategy=_retry_strategy(),
+            container_properties=batch.CfnJobDefinition.ContainerPropertiesProperty(
+                image=image.image_uri,
+                resource_requirements=_reserve(size),
+                job_role_arn=role.role.role_arn,
+                execution_role_arn=execution_role.role.role_arn,
+                environment=[
+                    batch.CfnJobDefinition.EnvironmentProperty(name=key, value=value)
+                    for key, value in variables.items()
+                ],
+                log_configuration=batch.CfnJobDefinition.LogConfigurationProperty(
+                    log_driver="awslogs",
+                    options={
+                        "awslogs-group": log_group.log_group_name,
+                        "awslogs-region": names.region,
+                        "awslogs-stream-prefix": name,
+                    },
                 ),
-                cpu=size.vcpus,
-                memory=Size.mebibytes(size.memory_mib),
-                job_role=role.role,
-                execution_role=execution_role.role,
-                environment={
-                    "STAGE": stage.name,
-                    "POWERTOOLS_SERVICE_NAME": name,
-                    "POWERTOOLS_METRICS_NAMESPACE": "Strandline",
-                    "THREADS": str(size.vcpus),
-                    **environment,
-                },
-                logging=ecs.LogDriver.aws_logs(stream_prefix=name, log_group=log_group),
                 privileged=False,
+                readonly_root_filesystem=False,
             ),
         )
         role.complete_before(self.definition)
@@ -88,3 +92,21 @@ class PlatformJob(Construct):
     def log_permissions(names: Names) -> list[Permission]:
         """What the execution role needs to write the logs of every job of the stage."""
         return write_logs(names.arn("logs", f"log-group:{names.log_group('jobs', '*')}"))
+
+
+def _retry_strategy() -> batch.CfnJobDefinition.RetryStrategyProperty:
+    """Batch takes the first line that fits how the attempt ended."""
+    end = batch.CfnJobDefinition.EvaluateOnExitProperty
+    return batch.CfnJobDefinition.RetryStrategyProperty(
+        attempts=ATTEMPTS,
+        evaluate_on_exit=[
+            end(action="RETRY", on_exit_code=EXIT_TRY_AGAIN),
+            end(action="RETRY", on_status_reason=_HOST_RECLAIMED),
+            end(action="EXIT", on_reason="*"),
+        ],
+    )
+
+
+def _reserve(size: JobSize) -> list[batch.CfnJobDefinition.ResourceRequirementProperty]:
+    need = batch.CfnJobDefinition.ResourceRequirementProperty
+    return [need(type="VCPU", value=str(size.vcpus)), need(type="MEMORY", value=str(size.memory_mib))]

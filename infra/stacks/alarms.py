@@ -1,8 +1,9 @@
 """Stateless: what must not go unnoticed."""
 
+from typing import cast
+
 from aws_cdk import Duration, Environment, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_events as events
 from constructs import Construct
 
@@ -39,7 +40,7 @@ class AlarmsStack(Stack):
             tags={"strandline:stage": stage.name, "strandline:part": "alarms"},
         )
         self._names = names
-        self._tell = actions.SnsAction(workflow.alerts)
+        self._alerts = workflow.alerts.topic_arn
         period = Duration.minutes(5)
         for queue_id, queue in (("Intake", intake.dead_letters), ("Workflow", workflow.failed_events)):
             self._alarm(
@@ -70,17 +71,21 @@ class AlarmsStack(Stack):
                 function.function.metric_errors(period=period, statistic="Sum"),
                 f"{function.name} raised an error: /strandline/{stage.name}/functions/{function.name} has the trace",
             )
-        self._alarm(
-            "SubmissionsQuarantined",
-            cloudwatch.Metric(
-                namespace="Strandline",
-                metric_name="SubmissionsQuarantined",
-                dimensions_map={"service": "conclude_failure"},
-                period=period,
-                statistic="Sum",
-            ),
-            "A submission was quarantined: its exception record lies in the quarantine bucket",
-        )
+        for metric_name, service, description in (
+            ("SubmissionsQuarantined", "conclude_failure", "its exception record lies in the quarantine bucket"),
+            ("SubmissionsExpired", "expire_submissions", "its files did not all come in time"),
+        ):
+            self._alarm(
+                metric_name,
+                cloudwatch.Metric(
+                    namespace="Strandline",
+                    metric_name=metric_name,
+                    dimensions_map={"service": service},
+                    period=period,
+                    statistic="Sum",
+                ),
+                f"A submission was set aside: {description}",
+            )
         self._tell_of_failed_jobs(compute, workflow)
 
     def _alarm(self, construct_id: str, metric: cloudwatch.IMetric, description: str, *, threshold: float = 1) -> None:
@@ -95,7 +100,8 @@ class AlarmsStack(Stack):
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
-        alarm.add_alarm_action(self._tell)
+        resource = cast(cloudwatch.CfnAlarm, alarm.node.default_child)
+        resource.alarm_actions = [self._alerts]
 
     def _tell_of_failed_jobs(self, compute: ComputeStack, workflow: WorkflowStack) -> None:
         """Batch publishes no metric of failed jobs, but an event of each."""

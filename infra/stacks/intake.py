@@ -2,9 +2,8 @@
 
 from aws_cdk import CfnOutput, Duration, Environment, Stack
 from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda_event_sources as event_sources
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
@@ -143,8 +142,12 @@ class IntakeStack(Stack):
             ],
             _REGISTER_TIMEOUT_S,
         )
-        registering.function.add_event_source(
-            event_sources.SqsEventSource(self.queue, batch_size=10, report_batch_item_failures=True, max_concurrency=20)
+        registering.function.add_event_source_mapping(
+            "LandedObjects",
+            event_source_arn=self.queue.queue_arn,
+            batch_size=10,
+            report_batch_item_failures=True,
+            max_concurrency=20,
         )
         return registering
 
@@ -168,11 +171,20 @@ class IntakeStack(Stack):
             ],
             240,
         )
-        events.Rule(
+        rule = events.CfnRule(
             self,
             "EveryFiveMinutes",
+            name=self._names.of("every-five-minutes"),
             description="Expire submissions whose files did not all come",
-            schedule=events.Schedule.rate(Duration.minutes(5)),
-            targets=[targets.LambdaFunction(expiring.function, retry_attempts=2, max_event_age=Duration.hours(1))],
+            schedule_expression="rate(5 minutes)",
+            targets=[events.CfnRule.TargetProperty(id="expire-submissions", arn=expiring.function.function_arn)],
+        )
+        lambda_.CfnPermission(
+            self,
+            "EveryFiveMinutesInvokes",
+            action="lambda:InvokeFunction",
+            function_name=expiring.function.function_name,
+            principal="events.amazonaws.com",
+            source_arn=rule.attr_arn,
         )
         return expiring

@@ -3,7 +3,6 @@
 from aws_cdk import CfnOutput, Environment, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
-from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from infra.constructs.function import Layers, PlatformFunction
@@ -79,7 +78,13 @@ class WorkflowStack(Stack):
                 )
             )
         if self._stage.alarm_email:
-            topic.add_subscription(subscriptions.EmailSubscription(self._stage.alarm_email))
+            sns.Subscription(
+                self,
+                "AlertsByMail",
+                topic=topic,
+                protocol=sns.SubscriptionProtocol.EMAIL,
+                endpoint=self._stage.alarm_email,
+            )
         return topic
 
     def _function(
@@ -181,7 +186,7 @@ class WorkflowStack(Stack):
             substitutions={
                 "CpuQueueArn": queue,
                 **{f"{name}FunctionArn": function.function_arn for name, function in functions.items()},
-                **{f"{name}JobArn": job.job_definition_arn for name, job in jobs.items()},
+                **{f"{name}JobArn": job.ref for name, job in jobs.items()},
             },
             permissions=[
                 Permission(

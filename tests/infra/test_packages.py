@@ -6,6 +6,8 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 
@@ -59,9 +61,12 @@ def interpreter(version):
     return None
 
 
-def import_alone(python, file, folders, bytecode):
+def import_alone(python, file, folders, *, bytecode, names=()):
     return subprocess.run(
-        [python, "-I", "-S", "-X", f"pycache_prefix={bytecode}", str(ALONE), str(file), *map(str, folders)],
+        [
+            *(python, "-I", "-S", "-X", f"pycache_prefix={bytecode}", str(ALONE)),
+            *(str(file), ",".join(names), *map(str, folders)),
+        ],
         check=False,
         capture_output=True,
         text=True,
@@ -69,8 +74,14 @@ def import_alone(python, file, folders, bytecode):
     )
 
 
+@pytest.fixture(scope="module")
+def bytecode(tmp_path_factory):
+    """Compiled modules, shared by the interpreters that the tests start."""
+    return tmp_path_factory.mktemp("bytecode")
+
+
 @pytest.mark.parametrize("stage", ["local", "prod"])
-def test_each_handler_imports_from_its_package_and_layers_alone(assemblies, tmp_path, stage):
+def test_each_handler_imports_from_its_package_and_layers_alone(assemblies, bytecode, stage):
     version = f"{sys.version_info.major}.{sys.version_info.minor}" if stage == "local" else CLOUD_PYTHON
     if stage != "local" and (sys.platform, os.uname().machine) != ("linux", "x86_64"):
         pytest.skip(f"the packages of {stage} are for Linux on x86_64")
@@ -78,26 +89,27 @@ def test_each_handler_imports_from_its_package_and_layers_alone(assemblies, tmp_
     if python is None:
         pytest.skip(f"there is no Python {version} on this machine to run the packages of {stage}")
 
-    runs = {
-        name: import_alone(python, asset / "handler.py", [asset, *(layer / "python" for layer in layers)], tmp_path)
-        for name, asset, layers in shipped(assemblies[stage])
-    }
+    def run(package):
+        name, asset, layers = package
+        folders = [asset, *(layer / "python" for layer in layers)]
+        return name, import_alone(python, asset / "handler.py", folders, bytecode=bytecode)
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        runs = dict(pool.map(run, shipped(assemblies[stage])))
 
     assert sorted(runs) == FUNCTIONS
     assert {name: run.stderr for name, run in runs.items() if run.returncode} == {}
 
 
 @pytest.mark.parametrize("name", IMAGES)
-def test_each_job_imports_with_nothing_but_its_pinned_requirements(tmp_path, name):
-    requirements = ROOT / "batch_images" / name / "requirements.txt"
-    installed = {distribution: metadata.version(distribution) for distribution in pins(requirements)}
-    assert installed == pins(requirements)
-    packages = tmp_path / "packages"
-    packages.mkdir()
-    bundling.copy_installed(requirements, packages)
+def test_each_job_imports_with_nothing_but_its_pinned_requirements(bytecode, name):
+    pinned = pins(ROOT / "batch_images" / name / "requirements.txt")
+    assert {distribution: metadata.version(distribution) for distribution in pinned} == pinned
+    names = {file.parts[0].partition(".")[0] for pin in pinned for file in metadata.files(pin) or ()}
     job = ROOT / "batch_images" / name / "job.py"
+    folders = [sysconfig.get_path("purelib"), bundling.image_context(name).path]
 
-    run = import_alone(sys.executable, job, [packages, bundling.image_context(name).path], tmp_path / "bytecode")
+    run = import_alone(sys.executable, job, folders, bytecode=bytecode, names=sorted(names | {"strandline"}))
 
     assert run.returncode == 0, run.stderr
 
