@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from infra.runtimes import FunctionRuntime
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build"
 _LEFT_OUT = frozenset({"__pycache__", "tests"})
+_BYTECODE = shutil.ignore_patterns("__pycache__")
+_KEPT_S = 2 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ def source_layer() -> Package:
     content_hash = _content_hash([ROOT / "strandline"])
 
     def fill(target: Path) -> None:
-        _copy_tree(ROOT / "strandline", target / "python" / "strandline")
+        shutil.copytree(ROOT / "strandline", target / "python" / "strandline", ignore=_BYTECODE)
 
     return Package(_made_once(BUILD / "layers" / f"strandline-{content_hash[:16]}", fill), content_hash)
 
@@ -68,18 +71,12 @@ def image_context(name: str) -> Package:
     """The build context of one image: its Dockerfile, job and requirements beside the `strandline` package."""
     folder = ROOT / "batch_images" / name
     content_hash = _content_hash([folder, ROOT / "strandline"])
-    target = BUILD / "images" / name
-    stamp = BUILD / "images" / f".{name}.sha256"
-    if not (stamp.exists() and target.exists() and stamp.read_text(encoding="utf-8") == content_hash):
-        fresh = _scratch()
-        _copy_tree(folder, fresh / name)
-        _copy_tree(ROOT / "strandline", fresh / name / "strandline")
-        shutil.rmtree(target, ignore_errors=True)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        (fresh / name).replace(target)
-        shutil.rmtree(fresh)
-        stamp.write_text(content_hash, encoding="utf-8")
-    return Package(target, content_hash)
+
+    def fill(target: Path) -> None:
+        shutil.copytree(folder, target, ignore=_BYTECODE, dirs_exist_ok=True)
+        shutil.copytree(ROOT / "strandline", target / "strandline", ignore=_BYTECODE)
+
+    return Package(_made_once(BUILD / "images" / f"{name}-{content_hash[:16]}", fill), content_hash)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -97,28 +94,30 @@ def _content_hash(folders: Sequence[Path]) -> str:
     return digest.hexdigest()
 
 
-def _copy_tree(source: Path, target: Path) -> None:
-    shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-
-
-def _scratch() -> Path:
-    BUILD.mkdir(exist_ok=True)
-    return Path(mkdtemp(dir=BUILD, prefix=".making-"))
-
-
 def _made_once(target: Path, fill: Callable[[Path], None]) -> Path:
-    """Fill `target` unless it is there; half a folder is never seen, however often this is run at once."""
-    if not target.exists():
-        fresh = _scratch()
-        try:
-            fill(fresh)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            fresh.chmod(0o755)
-            with suppress(OSError):  # another run was first with the same content
-                fresh.rename(target)
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
+    """Fill `target` unless it is there; half a folder is never seen, however many runs want it at once."""
+    if target.exists():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(mkdtemp(dir=target.parent, prefix=".making-"))
+    try:
+        fill(fresh)
+        fresh.chmod(0o755)
+        with suppress(OSError):  # another run was first, with the same content
+            fresh.rename(target)
+        _forget_outdated(target)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
     return target
+
+
+def _forget_outdated(current: Path) -> None:
+    """Remove what the package was days ago; younger ones may still be in use by a stage that runs."""
+    name = current.name.rpartition("-")[0]
+    for other in current.parent.glob(f"{name}-*"):
+        with suppress(FileNotFoundError):
+            if other != current and time.time() - other.stat().st_mtime > _KEPT_S:
+                shutil.rmtree(other, ignore_errors=True)
 
 
 def _copy_installed(requirements: Path, target: Path) -> bool:

@@ -146,7 +146,20 @@ def test_a_layer_is_made_once_and_named_by_what_it_holds(tmp_path, monkeypatch):
 
     assert again == first
     assert again.path.stat().st_mtime_ns == made
-    assert [path.name for path in tmp_path.iterdir()] == ["layers"], "nothing half-made is left"
+    assert list((tmp_path / "layers").iterdir()) == [first.path], "nothing half-made is left"
+
+
+def test_a_package_of_days_ago_makes_room_for_the_current_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(bundling, "BUILD", tmp_path)
+    old, recent, other = (tmp_path / "layers" / name for name in ("strandline-0", "strandline-1", "runtime-0"))
+    for folder in (old, recent, other):
+        folder.mkdir(parents=True)
+    for folder in (old, other):
+        os.utime(folder, (0, 0))
+
+    current = bundling.source_layer().path
+
+    assert {path.name for path in (tmp_path / "layers").iterdir()} == {current.name, recent.name, other.name}
 
 
 def test_no_package_holds_bytecode_or_the_tests_of_a_library(assemblies):
@@ -166,7 +179,7 @@ def test_an_installer_that_fails_says_which_requirements(tmp_path, monkeypatch):
     with pytest.raises(RuntimeError, match=r"odd-requirements.txt for Python 3.13: no wheel"):
         bundling.requirements_layer("odd", FunctionRuntime(python="3.13", platform="manylinux_2_28_x86_64"))
 
-    assert list((tmp_path / "build").iterdir()) == [], "nothing half-made is left"
+    assert list((tmp_path / "build" / "layers").iterdir()) == [], "nothing half-made is left"
 
 
 @pytest.mark.parametrize("name", IMAGES)
