@@ -5,12 +5,15 @@ import json
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
+_PIPE_WIDTH: Final = 200  # of tables that go to a file or a pager
+
 messages = Console(stderr=True, highlight=False)
-results = Console(highlight=False)
+results = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 
 
 class OutputFormat(StrEnum):

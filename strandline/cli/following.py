@@ -2,10 +2,12 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from queue import Queue
 from typing import Any, Final
 
 from strandline.aws.deployment import Deployment
@@ -55,6 +57,34 @@ def follow(deployment: Deployment, submission_id: str) -> Iterator[FinishedStep]
             if status.status != "RUNNING":
                 return
         time.sleep(_POLL_S)
+
+
+def follow_all(deployment: Deployment, submission_ids: Sequence[str]) -> Iterator[tuple[str, FinishedStep]]:
+    """Yield each step of several submissions as it ends, with the submission it belongs to, until all have ended.
+
+    Raises:
+        TemporaryError: `submission_not_started`, as `follow`.
+    """
+    ended: Queue[tuple[str, FinishedStep | None]] = Queue()
+
+    def tell(submission_id: str) -> None:
+        try:
+            for step in follow(deployment, submission_id):
+                ended.put((submission_id, step))
+        finally:
+            ended.put((submission_id, None))
+
+    with ThreadPoolExecutor(max(1, len(submission_ids))) as pool:
+        followers = [pool.submit(tell, submission_id) for submission_id in submission_ids]
+        running = len(followers)
+        while running:
+            submission_id, step = ended.get()
+            if step is None:
+                running -= 1
+            else:
+                yield submission_id, step
+        for follower in followers:
+            follower.result()
 
 
 def settle(deployment: Deployment, submission_id: str) -> SubmissionRecord:

@@ -11,6 +11,7 @@ from typing import Final
 import click
 import typer
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
+from pysam import set_verbosity
 
 from strandline.cli import analysis, demo, drafts, querying, stage, validation
 from strandline.cli.console import say
@@ -50,6 +51,7 @@ def invoke(arguments: list[str]) -> int:
 
     With STRANDLINE_DEBUG set, the traceback of an internal error is printed too.
     """
+    set_verbosity(0)  # htslib talks of details on stderr; what fails raises
     try:
         result = app(arguments, standalone_mode=False)
     except RejectedInputError as error:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Final
 
 from strandline.cli.console import messages
 from strandline.cli.ground import home_folder
@@ -18,6 +19,8 @@ from strandline.reads.reference_bundle import (
     parse_bundle,
     verify_file,
 )
+
+_CONTENTS: Final = b"FASTA, faidx, dict, bwa"  # what a bundle holds: one made with less is made anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ def make_reference(sources: ReferenceSources) -> OpenedReference:
 
 
 def _fingerprint(sources: ReferenceSources) -> str:
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(_CONTENTS)
     for path in (sources.fasta, sources.gene_models, sources.clinvar):
         if path is None:
             continue

@@ -6,6 +6,7 @@ absence of a variant in the calls says nothing.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -65,6 +66,14 @@ def measure_coverage(cram: Path, reference: Path, regions: Sequence[Region]) -> 
         fraction_at_30=share[30],
         callable_regions=tuple(merge_regions(callable_regions)),
     )
+
+
+def profile_depth(cram: Path, reference: Path, region: Region, bins: int) -> list[float]:
+    """Return the mean depth of `bins` equal parts of a region, in reads, counted as `measure_coverage` counts."""
+    edges = np.linspace(region.start0, region.end0, bins + 1).astype(int)
+    with pysam.AlignmentFile(str(cram), reference_filename=str(reference)) as reads:
+        parts = [Region(region.contig, int(first), max(int(first) + 1, int(last))) for first, last in pairwise(edges)]
+        return [float(np.concatenate([_depth(reads, piece) for piece in _windows([part])]).mean()) for part in parts]
 
 
 def write_bed(regions: Sequence[Region], path: Path) -> None:
