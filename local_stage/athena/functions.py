@@ -149,6 +149,7 @@ MACROS = (
     """athena_integer_text(text) AS CASE
         WHEN text IS NULL OR regexp_full_match(text, '[+-]?[0-9]+') THEN text
         ELSE error('Cannot cast ''' || text || ''' to INT') END""",
+    """athena_integer_text_or_null(text) AS CASE WHEN regexp_full_match(text, '[+-]?[0-9]+') THEN text END""",
     """athena_timestamp_text(t) AS strftime(t, '%Y-%m-%d %H:%M:%S.%g')""",
 )
 

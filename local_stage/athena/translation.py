@@ -236,7 +236,8 @@ def _cast(node: exp.Expr) -> exp.Expr:
         return _cast_to_text(node)
     if target.this in exp.DataType.INTEGER_TYPES:
         if is_kind(value, *_TEXT):
-            node.set("this", _call("athena_integer_text", value))
+            lenient = isinstance(node, exp.TryCast)
+            node.set("this", _call("athena_integer_text_or_null" if lenient else "athena_integer_text", value))
         elif is_kind(value, *_REAL, exp.DType.DECIMAL):
             node.set("this", exp.Round(this=value))  # DuckDB rounds halves to even
         elif not is_known(value):
