@@ -15,7 +15,7 @@ from local_stage.lambda_functions.invocation import Invoker
 from local_stage.lambda_functions.packages import PackageStore
 from local_stage.lambda_functions.pool import WorkerPool
 from local_stage.lambda_functions.queue_safety import keep_queues_safe
-from local_stage.lambda_functions.runtime import link_runtime
+from local_stage.lambda_functions.runtime import link_runtime, native_client
 from local_stage.replacing import replace
 
 
@@ -39,7 +39,7 @@ def install(context: StageContext) -> None:
     stop()
     folder = context.state_dir / "lambda"
     packages = PackageStore(folder / "packages")
-    pool = WorkerPool(context, link_runtime(folder / "runtime"))
+    pool = WorkerPool(context, link_runtime(folder / "runtime", native_client()))
     _running.append(_Lambda(context, packages, pool, Invoker(context, packages, pool)))
     keep_queues_safe()
     if LambdaFunction.invoke is not _invoke:  # never wrap what is wrapped already

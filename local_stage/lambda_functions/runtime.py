@@ -4,7 +4,6 @@ A worker starts without this environment's site-packages, so a function that mis
 layers misses it here too, as it would on AWS.
 """
 
-import importlib.machinery
 import importlib.util
 from pathlib import Path
 
@@ -27,17 +26,22 @@ _PROVIDED = (
 _NATIVE_CLIENT = "runtime_client"
 
 
-def link_runtime(folder: Path) -> Path:
+def native_client() -> Path | None:
+    """Return awslambdaric's native client, or None where it was installed without (there is none for macOS)."""
+    spec = importlib.util.find_spec(_NATIVE_CLIENT)
+    return None if spec is None or spec.origin is None else Path(spec.origin)
+
+
+def link_runtime(folder: Path, client: Path | None) -> Path:
     """Fill `folder` with links to what the runtime provides, and return it.
 
-    Where awslambdaric was installed without its native client (it has none for macOS), ours in Python takes its place.
+    Without a native `client`, ours in Python takes its place.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name in _PROVIDED:
         _link(folder, _location(name))
-    native = importlib.util.find_spec(_NATIVE_CLIENT)
-    if native is not None and native.origin is not None:
-        _link(folder, Path(native.origin))
+    if client is not None:
+        _link(folder, client)
     else:
         _link(folder, Path(runtime_client_in_python.__file__), name=f"{_NATIVE_CLIENT}.py")
     return folder

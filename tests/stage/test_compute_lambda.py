@@ -13,6 +13,10 @@ from botocore.exceptions import ClientError
 from moto.awslambda.models import lambda_backends
 
 from local_stage.lambda_functions import invocation
+from local_stage.lambda_functions.function import describe_function
+from local_stage.lambda_functions.packages import PackageStore
+from local_stage.lambda_functions.pool import WorkerPool
+from local_stage.lambda_functions.runtime import link_runtime
 from tests.stage.compute_stage import (
     ROLE,
     invoke,
@@ -403,3 +407,20 @@ def test_filters_of_a_mapping_are_refused(stage):
             EventSourceArn=f"{QUEUE_ARN}filtered",
             FilterCriteria={"Filters": [{"Pattern": "{}"}]},
         )
+
+
+@pytest.mark.parametrize(
+    ("source", "failed"),
+    [(ECHO, False), (FAILING, True), ("import no_such_package", True)],
+    ids=["ok", "raises", "broken"],
+)
+def test_functions_also_run_where_the_native_runtime_client_is_missing(stage, tmp_path, source, failed):
+    pool = WorkerPool(stage, link_runtime(tmp_path / "runtime", None))
+    packages = PackageStore(stage.state_dir / "lambda" / "packages")
+    function = lambda_backends[stage.account][stage.region].get_function(make_function(stage, source))
+
+    outcome = pool.invoke(describe_function(function, packages), b'{"a": 1}')
+    pool.stop()
+
+    assert outcome.failed is failed
+    assert failed or json.loads(outcome.payload) == {"a": 1}
