@@ -32,6 +32,7 @@ FIRST_PORT = 4580
 _START_S = 60
 _STOP_S = 20
 _LOCK_S = 300
+_started: "list[subprocess.Popen[bytes]]" = []  # they outlive this process on purpose; those that end are reaped here
 _TOOLS = ("bwa-mem2", "bwa", "samtools", "bcftools", "gatk", "minimap2")
 
 
@@ -101,7 +102,7 @@ def up(stage: str, *, progress: Progress) -> StageState:
             assembly = synthesize(stage, progress=progress)
         template_hash = (assembly / "source-hash.txt").read_text().strip()
         if running.template_hash != template_hash:
-            outputs = deploy(assembly, endpoint_url=running.endpoint_url, state_dir=folder, progress=progress)
+            outputs = _deploy_or_clear(running, assembly, folder, progress)
             running = running.with_deployment(template_hash, outputs)
             write_server(folder, running)
         return _state(stage, folder, running)
@@ -175,6 +176,19 @@ def verify(stage: str) -> list[Check]:
     return check_stage(state.endpoint_url)
 
 
+def _deploy_or_clear(
+    running: RunningServer, assembly: Path, folder: Path, progress: Progress
+) -> dict[str, dict[str, str]]:
+    """Deploy; where the first deployment fails, leave no half of it for the next one to stumble over."""
+    try:
+        return deploy(assembly, endpoint_url=running.endpoint_url, state_dir=folder, progress=progress)
+    except BaseException:
+        if not running.template_hash:
+            _end(running)
+            _clear(folder)
+        raise
+
+
 def _state(stage: str, folder: Path, running: RunningServer) -> StageState:
     return StageState(stage, folder, running.endpoint_url, running.pid, running.template_hash, running.outputs_by_stack)
 
@@ -187,14 +201,17 @@ def _living(folder: Path) -> RunningServer | None:
 def _spawn(folder: Path) -> "subprocess.Popen[bytes]":
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "server.log").open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "local_stage.server", "--state-dir", str(folder), "--port", str(FIRST_PORT)],
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,  # it survives the command that started it
+        _started.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "local_stage.server", "--state-dir", str(folder), "--port", str(FIRST_PORT)],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # it survives the command that started it
+            )
         )
+    return _started[-1]
 
 
 def _wait_until_ready(folder: Path, starting: "subprocess.Popen[bytes]") -> RunningServer:
@@ -233,6 +250,7 @@ def _end(running: RunningServer) -> None:
         process.wait(_STOP_S)
     except psutil.NoSuchProcess:
         pass
+    _started[:] = [child for child in _started if child.poll() is None]
 
 
 def _clear(folder: Path) -> None:
