@@ -17,6 +17,7 @@ prepare_cdk()  # before the CDK is imported
 import aws_cdk as cdk  # noqa: E402
 
 from infra.application import add_stacks  # noqa: E402
+from infra.bundling import PackagingError  # noqa: E402
 from infra.stages import STAGES, StageConfig  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent
@@ -31,7 +32,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-c", "--context", action="append", default=[], metavar="KEY=VALUE")
     given = dict(pair.split("=", 1) for pair in parser.parse_args().context)
-    make_app(given, outdir=os.environ.get("CDK_OUTDIR", str(ROOT / "cdk.out"))).synth()
+    try:
+        make_app(given, outdir=os.environ.get("CDK_OUTDIR", str(ROOT / "cdk.out"))).synth()
+    except PackagingError as error:
+        raise SystemExit(f"strandline: {error}") from None
 
 
 def make_app(given: dict[str, str], *, outdir: str) -> cdk.App:

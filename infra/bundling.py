@@ -22,6 +22,10 @@ _BYTECODE = shutil.ignore_patterns("__pycache__")
 _KEPT_S = 2 * 86_400
 
 
+class PackagingError(Exception):
+    """What a function needs could not be fetched; the message is the installer's own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Package:
     """A folder ready to ship, and the hash that names its content."""
@@ -50,7 +54,7 @@ def requirements_layer(name: str, runtime: FunctionRuntime) -> Package:
     """What `lambdas/{name}-requirements.txt` pins, as a layer for `runtime`.
 
     Raises:
-        RuntimeError: The installer could not find or fetch a pinned wheel.
+        PackagingError: The installer could not find or fetch a pinned wheel.
     """
     requirements = ROOT / "lambdas" / f"{name}-requirements.txt"
     machine = runtime.platform or f"{sys.platform}-{os.uname().machine}-{sys.version_info.micro}"
@@ -146,7 +150,7 @@ def _install(requirements: Path, target: Path, runtime: FunctionRuntime) -> None
     command = _install_command(requirements, target, runtime)
     result = subprocess.run(command, check=False, capture_output=True, text=True)
     if result.returncode != 0:
-        raise RuntimeError(f"{requirements.name} for Python {runtime.python}: {result.stderr.strip()}")
+        raise PackagingError(f"{requirements.name} for Python {runtime.python}: {result.stderr.strip()}")
 
 
 def _install_command(requirements: Path, target: Path, runtime: FunctionRuntime) -> list[str]:

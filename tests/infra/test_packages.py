@@ -176,7 +176,7 @@ def test_an_installer_that_fails_says_which_requirements(tmp_path, monkeypatch):
     monkeypatch.setattr(bundling, "BUILD", tmp_path / "build")
     monkeypatch.setattr(bundling, "_install_command", lambda *_: [sys.executable, "-c", "raise SystemExit('no wheel')"])
 
-    with pytest.raises(RuntimeError, match=r"odd-requirements.txt for Python 3.13: no wheel"):
+    with pytest.raises(bundling.PackagingError, match=r"^odd-requirements.txt for Python 3.13: no wheel"):
         bundling.requirements_layer("odd", FunctionRuntime(python="3.13", platform="manylinux_2_28_x86_64"))
 
     assert list((tmp_path / "build" / "layers").iterdir()) == [], "nothing half-made is left"
