@@ -252,9 +252,7 @@ def _planted_table(family: Family, calls: Sequence[VariantCall]) -> Table:
 def _show_query(deployment: Deployment) -> None:
     """Ask the lake which variants the child has and neither parent."""
     answer = deployment.queries.run(_DE_NOVO_SQL)
-    results.print(
-        Panel.fit(Text(_DE_NOVO_SQL), title="Asked of the lake: what does the child have and neither parent?")
-    )
+    results.print(Panel.fit(Text(_DE_NOVO_SQL), title="Asked of the lake: what has the child that neither parent has?"))
     table = Table(*answer.columns, box=None, pad_edge=False, header_style="bold")
     for row in answer.rows:
         table.add_row(*(value or "" for value in row))
