@@ -2,6 +2,7 @@
 
 from aws_cdk import Environment, Stack
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.constructs.acknowledgement import acknowledge, in_packs
@@ -82,8 +83,18 @@ class NetworkStack(Stack):
             self.vpc.add_interface_endpoint(
                 construct_id, service=service, open=False, security_groups=[endpoints], private_dns_enabled=True
             )
-        self.vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
-        self.vpc.add_gateway_endpoint("DynamoDb", service=ec2.GatewayVpcEndpointAwsService.DYNAMODB)
+        s3 = self.vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
+        s3.add_to_policy(_own_resources("s3:*", self.account))
+        s3.add_to_policy(
+            iam.PolicyStatement(
+                sid="LayersOfImages",
+                principals=[iam.AnyPrincipal()],
+                actions=["s3:GetObject"],
+                resources=[f"arn:aws:s3:::prod-{self.region}-starport-layer-bucket/*"],
+            )
+        )
+        dynamodb = self.vpc.add_gateway_endpoint("DynamoDb", service=ec2.GatewayVpcEndpointAwsService.DYNAMODB)
+        dynamodb.add_to_policy(_own_resources("dynamodb:*", self.account))
 
     def _log_flows(self, stage: StageConfig, names: Names, storage: StorageStack) -> None:
         name = names.log_group("network", "flows")
@@ -113,3 +124,14 @@ class NetworkStack(Stack):
             destination=ec2.FlowLogDestination.to_cloud_watch_logs(log_group, delivery.role),
         )
         delivery.complete_before(flow_log)
+
+
+def _own_resources(actions: str, account: str) -> iam.PolicyStatement:
+    """Let nothing out to another account's buckets or tables, whatever a role would allow."""
+    return iam.PolicyStatement(
+        sid="ResourcesOfThisAccount",
+        principals=[iam.AnyPrincipal()],
+        actions=[actions],
+        resources=["*"],
+        conditions={"StringEquals": {"aws:ResourceAccount": account}},
+    )

@@ -39,6 +39,24 @@ def test_sec_03_s3_and_dynamodb_are_reached_by_gateway_endpoints(assembly):
     assert any("dynamodb" in name for name in gateways)
 
 
+def test_sec_03_no_data_leaves_for_another_accounts_bucket_or_table(assembly):
+    account = assembly.manifest["artifacts"]["network"]["environment"].split("/")[2]
+    gateways = [
+        endpoint["PolicyDocument"]["Statement"]
+        for endpoint in assembly.properties("AWS::EC2::VPCEndpoint")
+        if endpoint.get("VpcEndpointType") == "Gateway"
+    ]
+
+    assert len(gateways) == 2
+    for statements in gateways:
+        for statement in statements:
+            own = statement.get("Condition") == {"StringEquals": {"aws:ResourceAccount": account}}
+            assert own or (statement["Action"], "starport-layer-bucket" in statement["Resource"]) == (
+                "s3:GetObject",
+                True,
+            )
+
+
 def test_nothing_is_placed_in_the_default_security_group(assembly):
     text = str(assembly.templates)
 
