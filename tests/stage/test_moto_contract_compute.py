@@ -31,6 +31,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
 )
 from moto.stepfunctions.parser.asl.eval.callback.callback import CallbackEndpoint, CallbackPoolManager
 from moto.stepfunctions.parser.asl.eval.environment import Environment
+from moto.stepfunctions.parser.asl.jsonata import jsonata
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.utils import TMP_THREADS
@@ -179,6 +180,11 @@ def test_an_attribute_that_is_read_is_still_set(owner, names):
 
 def test_the_pause_between_two_looks_at_a_sync_task_is_a_name_of_its_module():
     assert "_DELAY_SECONDS_SYNC_CONDITION_CHECK" in vars(state_task_service_callback)
+
+
+def test_jsonata_is_evaluated_by_one_function_of_its_module():
+    assert "_eval_jsonata" in vars(jsonata)
+    assert issubclass(jsonata.JSONataException, Exception)
 
 
 def test_the_interpreters_clients_are_made_by_one_function_in_many_modules():
