@@ -12,20 +12,29 @@ EVERYWHERE = {"STAGE", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"
 GIVEN_BY_THE_WORKFLOW = {"SUBMISSION_ID"}
 
 
-def settings_named_in(file):
-    """The settings models that a handler or a job imports."""
-    imported = {
-        alias.name
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.ImportFrom) and node.module == "strandline.aws.settings"
-        for alias in node.names
-    }
-    return [getattr(settings, name) for name in sorted(imported)]
+def imports(file):
+    """Module and name of everything that a file imports from `strandline.aws`."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("strandline.aws."):
+            yield from ((node.module, alias.name) for alias in node.names)
+
+
+def settings_of(file):
+    """The settings models that an entry point reads, itself or by the adapter it leaves that to."""
+    own = {name for module, name in imports(file) if module == "strandline.aws.settings"}
+    if own:
+        return [getattr(settings, name) for name in sorted(own)]
+    adapters = {ROOT / f"{module.replace('.', '/')}.py" for module, _ in imports(file)}
+    return [model for adapter in sorted(adapters) for model in (settings_of(adapter) if has_settings(adapter) else [])]
+
+
+def has_settings(file):
+    return any(module == "strandline.aws.settings" for module, _ in imports(file))
 
 
 def asked(file):
     """Environment variables that the file's settings read."""
-    return {field.upper() for model in settings_named_in(file) for field in model.model_fields}
+    return {field.upper() for model in settings_of(file) for field in model.model_fields}
 
 
 def function_environments(assembly):
