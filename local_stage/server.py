@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from local_stage import events, images, replacing, s3
-from local_stage.cloudformation import api as cloudformation
+from local_stage.cloudformation.api import CloudFormationApp
 from local_stage.context import REGION, StageContext
 from local_stage.s3.upload import UploadReceiver
 from local_stage.state import RunningServer, write_server
@@ -55,10 +55,11 @@ _EXTENSIONS = ("lambda_functions", "batch", "step_functions", "glue", "athena")
 
 
 class Dispatcher(DomainDispatcherApplication):
-    """moto's dispatcher, without trying every service's address pattern on every request."""
+    """moto's dispatcher, with services of our own, and not trying every address pattern on every request."""
 
-    def __init__(self) -> None:
+    def __init__(self, own_apps: Mapping[str, Any]) -> None:
         super().__init__(create_backend_app)
+        self.app_instances.update(own_apps)
         self._backend_by_host: dict[str | None, Any] = {}
 
     def get_backend_for_host(self, host: str | None) -> Any:
@@ -118,7 +119,7 @@ def start(state_dir: Path, port: int = 0, extensions: Sequence[str] = _EXTENSION
     server = make_server(
         HOST,
         taken,
-        UploadReceiver(Dispatcher(), store),
+        UploadReceiver(Dispatcher({"cloudformation": CloudFormationApp(context)}), store),
         threaded=True,
         request_handler=QuietHandler,
         fd=listener.detach(),
@@ -127,7 +128,6 @@ def start(state_dir: Path, port: int = 0, extensions: Sequence[str] = _EXTENSION
     s3.install(context, store, events.publish)
     images.install(context)
     events.install(context)
-    cloudformation.install(context)
     parts: list[ModuleType] = [events]
     for name in extensions:
         part = importlib.import_module(f"local_stage.{name}")

@@ -1,88 +1,68 @@
-"""CloudFormation's API in front of the stacks. What is not served says so."""
+"""CloudFormation's API in front of the stacks. What is not served says so.
 
-from collections.abc import Callable
+It is an application of its own: moto's would import the models of every service that moto has, which takes a second.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from moto.cloudformation.exceptions import AlreadyExistsException, ValidationError
-from moto.cloudformation.responses import CloudFormationResponse
-from moto.core.responses import ActionResult, EmptyResult
+from moto.core.exceptions import ServiceException
+from moto.core.responses import ActionResult, BaseResponse, EmptyResult
+from moto.moto_server.werkzeug_app import BackendRequest
+from moto.s3.models import s3_backends
+from werkzeug.wrappers import Response
 
 from local_stage.cloudformation.resources import error_code
 from local_stage.cloudformation.stacks import Event, Resource, Stack, StackStore
 from local_stage.cloudformation.template import TemplateError, read_template
 from local_stage.context import StageContext
-from local_stage.replacing import replace
 
-_UNSERVED = (
-    "create_change_set",
-    "delete_change_set",
-    "describe_change_set",
-    "execute_change_set",
-    "list_change_sets",
-    "create_stack_set",
-    "create_stack_instances",
-    "delete_stack_set",
-    "delete_stack_instances",
-    "describe_stack_set",
-    "describe_stack_instance",
-    "list_stack_sets",
-    "list_stack_instances",
-    "list_stack_set_operations",
-    "stop_stack_set_operation",
-    "describe_stack_set_operation",
-    "list_stack_set_operation_results",
-    "update_stack_set",
-    "update_stack_instances",
-    "get_stack_policy",
-    "set_stack_policy",
-    "get_template_summary",
-)
+Answer = Callable[[StackStore, Any], ActionResult]
 
 
-def install(context: StageContext) -> None:
-    """Answer CloudFormation's calls from an empty set of stacks."""
-    store = StackStore(context)
-    served: dict[str, Callable[[Any], ActionResult]] = {
-        "create_stack": lambda ask: _create(store, ask),
-        "update_stack": lambda ask: _update(store, ask),
-        "delete_stack": lambda ask: _delete(store, ask),
-        "describe_stacks": lambda ask: _describe(store, ask),
-        "describe_stack_resource": lambda ask: _describe_resource(store, ask),
-        "describe_stack_resources": lambda ask: _describe_resources(store, ask),
-        "describe_stack_events": lambda ask: _describe_events(store, ask),
-        "list_stacks": lambda ask: _list(store, ask),
-        "list_stack_resources": lambda ask: _list_resources(store, ask),
-        "list_exports": lambda _: _list_exports(store),
-        "get_template": lambda ask: _get_template(store, ask),
-        "validate_template": _validate,
-    }
-    for name, answer in served.items():
-        replace(CloudFormationResponse, name, _with_errors(answer))
-    replace(CloudFormationResponse, "RESPONSE_KEY_PATH_TO_TRANSFORMER", {})
-    for name in _UNSERVED:
-        replace(CloudFormationResponse, name, _unserved(name))
+class CloudFormationApp:
+    """A WSGI application that serves CloudFormation from stacks of its own."""
+
+    def __init__(self, context: StageContext) -> None:
+        self._store = StackStore(context)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer one request."""
+        request = BackendRequest(environ)
+        status, headers, body = _Call(self._store)._dispatch(request, request.raw_url, dict(request.headers))
+        return Response(body, status, headers)(environ, start_response)
 
 
-def _with_errors(answer: Callable[[Any], ActionResult]) -> Callable[[Any], ActionResult]:
-    def act(self: Any) -> ActionResult:
+class _Refusal(ServiceException):
+    """An error of CloudFormation. moto tells whose errors to look up by the second part of this module's name."""
+
+
+class _Call(BaseResponse):
+    """One call: moto's own reading of parameters and writing of answers around ours."""
+
+    def __init__(self, store: StackStore) -> None:
+        super().__init__(service_name="cloudformation")
+        self.automated_parameter_parsing = True
+        self._store = store
+
+    def call_action(self) -> Any:
+        """Answer the action that the request names."""
         try:
-            return answer(self)
+            return self.serialized(self._answer())
+        except ServiceException as error:
+            return self.serialized(ActionResult(error))
+
+    def _answer(self) -> ActionResult:
+        action = self._get_action()
+        answer = _ANSWERS.get(action)
+        if answer is None:
+            text = f"the embedded AWS does not serve {action}: use CreateStack, UpdateStack and DeleteStack"
+            raise _Refusal("ValidationError", text)
+        try:
+            return answer(self._store, self)
         except TemplateError as error:
-            text = str(error)
-            if text.endswith("already exists"):
-                raise AlreadyExistsException(text) from None
-            raise ValidationError(message=text) from None
-
-    return act
-
-
-def _unserved(name: str) -> Callable[[Any], ActionResult]:
-    def act(self: Any) -> ActionResult:
-        del self
-        action = "".join(part.capitalize() for part in name.split("_"))
-        raise ValidationError(message=f"the embedded AWS does not serve {action}: use CreateStack and UpdateStack")
-
-    return act
+            exists = str(error).endswith("already exists")
+            raise _Refusal("AlreadyExistsException" if exists else "ValidationError", str(error)) from None
 
 
 def _create(store: StackStore, ask: Any) -> ActionResult:
@@ -170,7 +150,8 @@ def _list_resources(store: StackStore, ask: Any) -> ActionResult:
     return ActionResult({"StackResourceSummaries": summaries})
 
 
-def _list_exports(store: StackStore) -> ActionResult:
+def _list_exports(store: StackStore, ask: Any) -> ActionResult:
+    del ask
     exports = [
         {"ExportingStackId": identity, "Name": name, "Value": value}
         for name, (identity, value) in store.exports().items()
@@ -182,7 +163,8 @@ def _get_template(store: StackStore, ask: Any) -> ActionResult:
     return ActionResult({"TemplateBody": store.get(ask._get_param("StackName")).template.body})
 
 
-def _validate(ask: Any) -> ActionResult:
+def _validate(store: StackStore, ask: Any) -> ActionResult:
+    del store
     template = read_template(_body(ask) or "")
     parameters = [
         {"ParameterKey": name, "DefaultValue": declared.get("Default"), "Description": declared.get("Description")}
@@ -197,8 +179,6 @@ def _body(ask: Any) -> str | None:
     if not url:
         return body
     bucket, _, key = url.split("://", 1)[1].split("/", 1)[1].partition("/")
-    from moto.s3.models import s3_backends  # noqa: PLC0415 - only for templates that were uploaded first
-
     try:
         found: Any = s3_backends[ask.current_account]["aws"].get_object(bucket, key)
     except Exception as error:
@@ -263,3 +243,19 @@ def _event(stack: Stack, event: Event) -> dict[str, Any]:
         "ResourceStatus": event.status,
         "ResourceStatusReason": event.reason,
     }
+
+
+_ANSWERS: Mapping[str, Answer] = {
+    "CreateStack": _create,
+    "UpdateStack": _update,
+    "DeleteStack": _delete,
+    "DescribeStacks": _describe,
+    "DescribeStackResource": _describe_resource,
+    "DescribeStackResources": _describe_resources,
+    "DescribeStackEvents": _describe_events,
+    "ListStacks": _list,
+    "ListStackResources": _list_resources,
+    "ListExports": _list_exports,
+    "GetTemplate": _get_template,
+    "ValidateTemplate": _validate,
+}
