@@ -62,7 +62,7 @@ class PrivateBucket(Construct):
         acknowledge(
             self.bucket,
             in_packs("S3BucketReplicationEnabled"),
-            "a second region is a deployment of its own stage; versions, retention and the lock protect this one",
+            "there is no copy in a second region yet; versions and retention protect the data within this one",
         )
         self.data = DataBucket(name=name, key=key)
 

@@ -140,5 +140,5 @@ class PlatformFunction(Construct):
         acknowledge(
             self.function,
             ("AwsSolutions-L1",),
-            "Python 3.13 is the newest for which every pinned wheel is published and tested here",
+            "the project supports and tests Python 3.11 to 3.13; a newer runtime follows with its next set of pins",
         )

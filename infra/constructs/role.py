@@ -26,19 +26,23 @@ class LeastPrivilegeRole(Construct):
         role = iam.Role(self, "Role", assumed_by=principal)
         policy = iam.ManagedPolicy(self, "Policy", statements=[permission.statement() for permission in permissions])
         policy.attach_to_role(role)
-        reason_by_resource = {
-            resource: permission.wildcard_reason
-            for permission in permissions
-            for resource in permission.resources
-            if "*" in resource
-        }
-        for resource, reason in reason_by_resource.items():
-            if not reason:
+        for resource, reasons in _wildcards(permissions).items():
+            if "" in reasons:
                 raise ValueError(f"{self.node.path}: say why {resource} holds a wildcard")
-            acknowledge(policy, (f"AwsSolutions-IAM5[Resource::{resource}]",), reason)
+            acknowledge(policy, (f"AwsSolutions-IAM5[Resource::{resource}]",), "; ".join(reasons))
         self.role: iam.IRole = role.without_policy_updates()
         self._policy = policy
 
     def complete_before(self, construct: IConstruct) -> None:
         """Have `construct` made only after the role may do all it is meant to."""
         construct.node.add_dependency(cast(iam.CfnManagedPolicy, self._policy.node.default_child))
+
+
+def _wildcards(permissions: Sequence[Permission]) -> dict[str, list[str]]:
+    """The reasons given for each resource that holds a wildcard, each said once."""
+    reasons: dict[str, list[str]] = {}
+    for permission in permissions:
+        for resource in permission.resources:
+            if "*" in resource and permission.wildcard_reason not in reasons.setdefault(resource, []):
+                reasons[resource].append(permission.wildcard_reason)
+    return reasons
