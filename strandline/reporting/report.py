@@ -12,7 +12,7 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from strandline.landing.manifest import SampleDeclaration
 from strandline.reads.quality import QualitySummary
-from strandline.reporting.findings import Findings
+from strandline.reporting.findings import Findings, Tier
 from strandline.variants.records import VariantCall
 
 LIMITS: Final = (
@@ -58,13 +58,18 @@ def build_report(source: ReportInput) -> str:
         (tier, [_row(finding.call) for finding in some])
         for tier, some in groupby(source.findings.named, key=lambda finding: finding.tier)
     ]
-    return _template().render(
-        source=source,
-        tiers=tiers,
-        coverage=source.quality.coverage,
-        depth_bars=_depth_bars(source.quality),
-        limits=LIMITS,
-        callable_percent=_percent(source.quality.coverage.callable_bases, source.quality.coverage.analysed_bases),
+    return (
+        _template()
+        .render(
+            source=source,
+            tiers=tiers,
+            unannotated=Tier.UNANNOTATED,
+            coverage=source.quality.coverage,
+            depth_bars=_depth_bars(source.quality),
+            limits=LIMITS,
+            callable_percent=_percent(source.quality.coverage.callable_bases, source.quality.coverage.analysed_bases),
+        )
+        .lstrip()
     )
 
 
@@ -95,7 +100,7 @@ def _row(call: VariantCall) -> _Row:
         place=f"{call.contig}:{call.position:,}",
         change=f"{_short(call.ref)}>{_short(call.alt)}",
         effect=_WORDS.get(worst.term, worst.term.replace("_", " ")) if worst else "",
-        protein=(worst.protein_change or "") if worst else "",
+        protein=_short(worst.protein_change or "", unit="") if worst else "",
         zygosity=_ZYGOSITY[call.zygosity],
         known=f"{known} (ClinVar {call.clinvar_id})" if call.clinvar_id else "",
         quality=f"{call.quality:.0f}" if call.quality is not None else "",
@@ -104,8 +109,11 @@ def _row(call: VariantCall) -> _Row:
     )
 
 
-def _short(allele: str, longest: int = 12) -> str:
-    return allele if len(allele) <= longest else f"{allele[:longest]}… ({len(allele)} bases)"
+def _short(text: str, *, longest: int = 16, unit: str = "bases") -> str:
+    """Cut a long allele or amino acid change and say how long it was."""
+    if len(text) <= longest:
+        return text
+    return f"{text[:longest]}… ({len(text)} {unit})" if unit else f"{text[:longest]}…"
 
 
 def _percent(part: int, whole: int) -> float:

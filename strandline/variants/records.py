@@ -166,7 +166,7 @@ def _call(record: pysam.VariantRecord, *, has_csq: bool, has_clinvar: bool) -> V
         alt_depth=depths[1] if len(depths) > 1 else None,
         genotype_quality=sample.get("GQ"),
         consequences=parse_consequences(record.info["BCSQ"]) if has_csq and "BCSQ" in record.info else (),
-        clinvar_id=str(record.info["CLINVAR_ID"]) if known else None,
+        clinvar_id=_joined(record.info["CLINVAR_ID"]) if known else None,
         clinvar_significance=_joined(record.info["CLNSIG"]) if known and "CLNSIG" in record.info else None,
         identifier=record.id,
     )
