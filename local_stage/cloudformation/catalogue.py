@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from local_stage.cloudformation import (
+    types_batch,
     types_compute,
     types_identity,
     types_lake,
@@ -23,6 +24,7 @@ def known_types() -> Mapping[str, ResourceType]:
         types_lake,
         types_network,
         types_identity,
+        types_batch,
         types_compute,
         types_messaging,
         types_watching,
