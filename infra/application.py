@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from aws_cdk import App, Environment, Stack
+from aws_cdk import App, Stack
 
 from infra.names import Names
 from infra.stacks.alarms import AlarmsStack
@@ -18,52 +18,17 @@ from infra.stages import StageConfig
 def add_stacks(app: App, stage: StageConfig, *, account: str, region: str) -> list[Stack]:
     """Add the stage's stacks to `app`; each depends on the one before it."""
     names = Names(stage=stage.name, account=account, region=region)
-    environment = Environment(account=account, region=region)
-    storage = StorageStack(app, "storage", stage=stage, names=names, environment=environment)
-    catalog = CatalogStack(app, "catalog", stage=stage, names=names, environment=environment, storage=storage)
-    network = NetworkStack(app, "network", stage=stage, names=names, environment=environment, storage=storage)
-    compute = ComputeStack(
-        app,
-        "compute",
-        stage=stage,
-        names=names,
-        environment=environment,
-        storage=storage,
-        catalog=catalog,
-        network=network,
-    )
+    storage = StorageStack(app, stage=stage, names=names)
+    catalog = CatalogStack(app, stage=stage, names=names, storage=storage)
+    network = NetworkStack(app, stage=stage, names=names, storage=storage)
+    compute = ComputeStack(app, stage=stage, names=names, storage=storage, catalog=catalog, network=network)
     workflow = WorkflowStack(
-        app,
-        "workflow",
-        stage=stage,
-        names=names,
-        environment=environment,
-        storage=storage,
-        catalog=catalog,
-        network=network,
-        compute=compute,
+        app, stage=stage, names=names, storage=storage, catalog=catalog, network=network, compute=compute
     )
     intake = IntakeStack(
-        app,
-        "intake",
-        stage=stage,
-        names=names,
-        environment=environment,
-        storage=storage,
-        catalog=catalog,
-        network=network,
-        workflow=workflow,
+        app, stage=stage, names=names, storage=storage, catalog=catalog, network=network, workflow=workflow
     )
-    alarms = AlarmsStack(
-        app,
-        "alarms",
-        stage=stage,
-        names=names,
-        environment=environment,
-        compute=compute,
-        workflow=workflow,
-        intake=intake,
-    )
+    alarms = AlarmsStack(app, stage=stage, names=names, compute=compute, workflow=workflow, intake=intake)
     stacks: list[Stack] = [storage, catalog, network, compute, workflow, intake, alarms]
     for earlier, later in pairwise(stacks):
         later.add_stack_dependency(earlier)

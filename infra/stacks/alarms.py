@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from aws_cdk import Duration, Environment, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from constructs import Construct
@@ -10,35 +10,27 @@ from constructs import Construct
 from infra.names import Names
 from infra.stacks.compute import ComputeStack
 from infra.stacks.intake import IntakeStack
+from infra.stacks.part import PartStack
 from infra.stacks.workflow import WorkflowStack
 from infra.stages import StageConfig
 
 _OLDEST_MESSAGE_S = 900
 
 
-class AlarmsStack(Stack):
+class AlarmsStack(PartStack):
     """Alarms and the events of failed jobs, all told to the alerts topic."""
 
     def __init__(
         self,
         scope: Construct,
-        construct_id: str,
         *,
         stage: StageConfig,
         names: Names,
-        environment: Environment,
         compute: ComputeStack,
         workflow: WorkflowStack,
         intake: IntakeStack,
     ) -> None:
-        super().__init__(
-            scope,
-            construct_id,
-            env=environment,
-            stack_name=names.stack("alarms"),
-            description=f"Strandline {stage.name}: alarms",
-            tags={"strandline:stage": stage.name, "strandline:part": "alarms"},
-        )
+        super().__init__(scope, "alarms", stage=stage, names=names, contents="alarms")
         self._names = names
         self._alerts = workflow.alerts.topic_arn
         period = Duration.minutes(5)

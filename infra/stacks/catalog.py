@@ -1,6 +1,6 @@
 """Stateful: the submissions table, the lake's tables and who may query them how."""
 
-from aws_cdk import CfnOutput, Environment, RemovalPolicy, Stack
+from aws_cdk import CfnOutput, RemovalPolicy
 from aws_cdk import aws_athena as athena
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_glue as glue
@@ -10,31 +10,29 @@ from infra.constructs.backup import TableBackup
 from infra.constructs.lake_table import LakeTable, lake_tables
 from infra.constructs.permissions import DataTable
 from infra.names import Names
+from infra.stacks.part import PartStack
 from infra.stacks.storage import StorageStack
 from infra.stages import StageConfig
 
 
-class CatalogStack(Stack):
+class CatalogStack(PartStack):
     """What tells where data is: retained like the data itself."""
 
     def __init__(
         self,
         scope: Construct,
-        construct_id: str,
         *,
         stage: StageConfig,
         names: Names,
-        environment: Environment,
         storage: StorageStack,
     ) -> None:
         super().__init__(
             scope,
-            construct_id,
-            env=environment,
-            stack_name=names.stack("catalog"),
-            description=f"Strandline {stage.name}: submissions table, lake tables, query workgroup",
-            termination_protection=stage.keeps_data,
-            tags={"strandline:stage": stage.name, "strandline:part": "catalog"},
+            "catalog",
+            stage=stage,
+            names=names,
+            contents="submissions table, lake tables, query workgroup",
+            stateful=True,
         )
         self.submissions = self._submissions(stage, names, storage)
         if stage.keeps_data:

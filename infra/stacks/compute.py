@@ -1,6 +1,6 @@
 """Stateless: queues of CPU and GPU machines, and the jobs that run on them."""
 
-from aws_cdk import CfnOutput, Environment, Stack
+from aws_cdk import CfnOutput
 from aws_cdk import aws_batch as batch
 from constructs import Construct
 
@@ -18,6 +18,7 @@ from infra.constructs.role import LeastPrivilegeRole
 from infra.names import Names
 from infra.stacks.catalog import CatalogStack
 from infra.stacks.network import NetworkStack
+from infra.stacks.part import PartStack
 from infra.stacks.storage import StorageStack
 from infra.stages import StageConfig
 
@@ -25,29 +26,20 @@ _SUBMISSIONS = "submissions/"
 _TABLES = "tables/"
 
 
-class ComputeStack(Stack):
+class ComputeStack(PartStack):
     """A CPU queue that falls back from Spot to On-Demand, a GPU queue, and one definition a job."""
 
     def __init__(
         self,
         scope: Construct,
-        construct_id: str,
         *,
         stage: StageConfig,
         names: Names,
-        environment: Environment,
         storage: StorageStack,
         catalog: CatalogStack,
         network: NetworkStack,
     ) -> None:
-        super().__init__(
-            scope,
-            construct_id,
-            env=environment,
-            stack_name=names.stack("compute"),
-            description=f"Strandline {stage.name}: Batch queues and job definitions",
-            tags={"strandline:stage": stage.name, "strandline:part": "compute"},
-        )
+        super().__init__(scope, "compute", stage=stage, names=names, contents="Batch queues and job definitions")
         machines = Machines(self, "Machines", stage=stage, names=names, network=network)
         self.cpu_queue = self._queue(
             "CpuQueue",

@@ -1,6 +1,6 @@
 """Stateless: what hears that files have landed, and what expires submissions that stay incomplete."""
 
-from aws_cdk import CfnOutput, Duration, Environment, Stack
+from aws_cdk import CfnOutput, Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -21,6 +21,7 @@ from infra.constructs.queue import dead_letter_queue
 from infra.names import Names
 from infra.stacks.catalog import CatalogStack
 from infra.stacks.network import NetworkStack
+from infra.stacks.part import PartStack
 from infra.stacks.storage import StorageStack
 from infra.stacks.workflow import WorkflowStack
 from infra.stages import RETRY_WINDOW_DAYS, StageConfig
@@ -29,30 +30,21 @@ _REGISTER_TIMEOUT_S = 60
 _RECEIVE_MAX = 5
 
 
-class IntakeStack(Stack):
+class IntakeStack(PartStack):
     """Landing bucket -> EventBridge -> queue -> `register_object`; every five minutes `expire_submissions`."""
 
     def __init__(
         self,
         scope: Construct,
-        construct_id: str,
         *,
         stage: StageConfig,
         names: Names,
-        environment: Environment,
         storage: StorageStack,
         catalog: CatalogStack,
         network: NetworkStack,
         workflow: WorkflowStack,
     ) -> None:
-        super().__init__(
-            scope,
-            construct_id,
-            env=environment,
-            stack_name=names.stack("intake"),
-            description=f"Strandline {stage.name}: landed objects become submissions",
-            tags={"strandline:stage": stage.name, "strandline:part": "intake"},
-        )
+        super().__init__(scope, "intake", stage=stage, names=names, contents="landed objects become submissions")
         self._stage, self._names, self._network = stage, names, network
         self._key = storage.keys.operations
         self._layers = Layers(self, "Layers", stage=stage)

@@ -1,6 +1,5 @@
 """Stateless: where functions and jobs run, without a way to the internet."""
 
-from aws_cdk import Environment, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -10,6 +9,7 @@ from infra.constructs.log_group import encrypted_log_group
 from infra.constructs.permissions import Permission
 from infra.constructs.role import LeastPrivilegeRole
 from infra.names import Names
+from infra.stacks.part import PartStack
 from infra.stacks.storage import StorageStack
 from infra.stages import StageConfig
 
@@ -28,27 +28,18 @@ _SERVICES = {
 }
 
 
-class NetworkStack(Stack):
+class NetworkStack(PartStack):
     """Isolated subnets, endpoints for what is called from them, and a log of every flow."""
 
     def __init__(
         self,
         scope: Construct,
-        construct_id: str,
         *,
         stage: StageConfig,
         names: Names,
-        environment: Environment,
         storage: StorageStack,
     ) -> None:
-        super().__init__(
-            scope,
-            construct_id,
-            env=environment,
-            stack_name=names.stack("network"),
-            description=f"Strandline {stage.name}: isolated subnets and endpoints",
-            tags={"strandline:stage": stage.name, "strandline:part": "network"},
-        )
+        super().__init__(scope, "network", stage=stage, names=names, contents="isolated subnets and endpoints")
         self.vpc = ec2.Vpc(
             self,
             "Vpc",

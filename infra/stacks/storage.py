@@ -1,6 +1,6 @@
 """Stateful: keys and buckets."""
 
-from aws_cdk import CfnOutput, Duration, Environment, Stack
+from aws_cdk import CfnOutput, Duration
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -9,6 +9,7 @@ from infra.constructs.bucket import AccessLogBucket, PrivateBucket
 from infra.constructs.keys import DataKeys
 from infra.constructs.permissions import DataBucket
 from infra.names import Names
+from infra.stacks.part import PartStack
 from infra.stages import StageConfig
 
 COOL_TAG = ("tier", "cool")
@@ -34,21 +35,11 @@ def _superseded_after(days: int) -> s3.LifecycleRule:
     return s3.LifecycleRule(id="expire-superseded-versions", noncurrent_version_expiration=Duration.days(days))
 
 
-class StorageStack(Stack):
+class StorageStack(PartStack):
     """What must outlive every deployment: each bucket is retained when its stack goes."""
 
-    def __init__(
-        self, scope: Construct, construct_id: str, *, stage: StageConfig, names: Names, environment: Environment
-    ) -> None:
-        super().__init__(
-            scope,
-            construct_id,
-            env=environment,
-            stack_name=names.stack("storage"),
-            description=f"Strandline {stage.name}: keys and buckets",
-            termination_protection=stage.keeps_data,
-            tags={"strandline:stage": stage.name, "strandline:part": "storage"},
-        )
+    def __init__(self, scope: Construct, *, stage: StageConfig, names: Names) -> None:
+        super().__init__(scope, "storage", stage=stage, names=names, contents="keys and buckets", stateful=True)
         self.keys = DataKeys(self, "Keys", names=names)
         self._names = names
         self._logs = AccessLogBucket(

@@ -1,6 +1,6 @@
 """Stateless: the way of a sample, the functions it calls, and the topic that hears of trouble."""
 
-from aws_cdk import CfnOutput, Environment, Stack
+from aws_cdk import CfnOutput
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct
@@ -20,36 +20,28 @@ from infra.names import Names
 from infra.stacks.catalog import CatalogStack
 from infra.stacks.compute import ComputeStack
 from infra.stacks.network import NetworkStack
+from infra.stacks.part import PartStack
 from infra.stacks.storage import StorageStack
 from infra.stages import StageConfig
 
 _SUBMISSIONS = "submissions/"
 
 
-class WorkflowStack(Stack):
+class WorkflowStack(PartStack):
     """`sample_to_release` and what it calls."""
 
     def __init__(
         self,
         scope: Construct,
-        construct_id: str,
         *,
         stage: StageConfig,
         names: Names,
-        environment: Environment,
         storage: StorageStack,
         catalog: CatalogStack,
         network: NetworkStack,
         compute: ComputeStack,
     ) -> None:
-        super().__init__(
-            scope,
-            construct_id,
-            env=environment,
-            stack_name=names.stack("workflow"),
-            description=f"Strandline {stage.name}: state machine, its functions, alerts",
-            tags={"strandline:stage": stage.name, "strandline:part": "workflow"},
-        )
+        super().__init__(scope, "workflow", stage=stage, names=names, contents="state machine, its functions, alerts")
         self._stage, self._names, self._network = stage, names, network
         self._key = storage.keys.operations
         self.layers = Layers(self, "Layers", stage=stage)
