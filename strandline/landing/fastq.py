@@ -110,6 +110,8 @@ def _equal_batches(source: FastqSource, records: int = 8192) -> Iterator[_Batch]
     waiting: list[bytes] = []
     first_line = 1
     for lines in _lines(source):
+        if first_line == 1 and not waiting and lines:
+            _check_first_line(lines[0], source.name)
         waiting += lines
         while len(waiting) >= wanted:
             yield _Batch(waiting[:wanted], first_line)
@@ -140,6 +142,13 @@ def _lines(source: FastqSource) -> Iterator[list[bytes]]:
         yield [rest]
 
 
+def _check_first_line(line: bytes, name: str) -> None:
+    """Tell a file of another format by its first line, before anything else about it looks wrong."""
+    if not line.startswith(b"@"):
+        guess = f"; it looks like {_guess(line)}" if _guess(line) else ""
+        raise RejectedInputError("not_fastq", f"{name}, line 1: a record must begin with '@'{guess}; send FASTQ")
+
+
 def _check_records(batch: _Batch, name: str) -> None:
     """Check a batch with a few operations on all of its lines; look for the line only where one of them fails."""
     headers, sequences, separators, qualities = (batch.lines[i::_LINES_PER_RECORD] for i in range(_LINES_PER_RECORD))
@@ -165,8 +174,7 @@ def _check_record(record: Sequence[bytes], name: str, line: int) -> None:
         raise RejectedInputError(code, f"{name}, line {line + offset}: {what}")
 
     if not header.startswith(b"@"):
-        guess = f"; it looks like {_guess(header)}" if line == 1 and _guess(header) else ""
-        refuse("not_fastq", 0, f"a record must begin with '@'{guess}; send FASTQ")
+        refuse("not_fastq", 0, "a record must begin with '@'; the file was damaged or is not FASTQ")
     if sequence.endswith(b"\r") or header.endswith(b"\r"):
         refuse("carriage_return", 0, "lines end in CR LF; convert the file to Unix line ends")
     if not sequence:
