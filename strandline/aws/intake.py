@@ -39,7 +39,7 @@ class Intake:
             manifest = parse_manifest(body)
         except RejectedInputError:
             return self._workflow.start(submission_id)
-        if not self._table.register_manifest(submission_id, manifest):
+        if not self._table.register_manifest(submission_id, manifest, version_id=landed[MANIFEST_NAME].version_id):
             return False
         if any(declared.name not in landed for declared in manifest.files):
             return False

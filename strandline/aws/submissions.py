@@ -11,6 +11,7 @@ One item collection a submission, partition key `pk` = `SUBMISSION#{id}`:
 | `FAILURE#{step}` | the cause that a step gave before it ended |
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from strandline.errors import RejectedInputError, TemporaryError
-from strandline.journey import ALLOWED_MOVES, FINAL_FOR_THE_WORKFLOW, SubmissionState
+from strandline.journey import ALLOWED_MOVES, FINAL_FOR_THE_WORKFLOW, MANIFEST_NAME, SubmissionState
 from strandline.landing.manifest import Manifest, parse_manifest
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef, UpdateTypeDef
 
 _MOVE_ATTEMPTS = 5
+_TRANSACTION_ATTEMPTS = 6
+_CONFLICT_PAUSE_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +108,11 @@ class SubmissionsTable:
         }
         return self._transact_while_received(submission_id, {"Put": put})
 
-    def register_manifest(self, submission_id: str, manifest: Manifest) -> bool:
-        """Keep the manifest with the submission; False where the submission has started already."""
+    def register_manifest(self, submission_id: str, manifest: Manifest, *, version_id: str) -> bool:
+        """Keep the manifest with the submission; False where the submission has started already.
+
+        False also where `version_id` is not the manifest that landed last: whoever registers that one goes on.
+        """
         note_sample: UpdateTypeDef = {
             "TableName": self._table,
             "Key": _key(submission_id, "STATE"),
@@ -122,7 +128,15 @@ class SubmissionsTable:
             "TableName": self._table,
             "Item": {**_key(submission_id, "MANIFEST"), "body": {"S": manifest.to_json().decode()}},
         }
-        return self._transact([{"Update": note_sample}, {"Put": put}]) or self._is_received(submission_id)
+        read_last: TransactWriteItemTypeDef = {
+            "ConditionCheck": {
+                "TableName": self._table,
+                "Key": _key(submission_id, f"FILE#{MANIFEST_NAME}"),
+                "ConditionExpression": "version_id = :version",
+                "ExpressionAttributeValues": {":version": {"S": version_id}},
+            }
+        }
+        return self._transact([read_last, {"Update": note_sample}, {"Put": put}])
 
     def landed_files(self, submission_id: str) -> list[LandedFile]:
         """Return the files that landed so far, the manifest among them, read consistently."""
@@ -190,7 +204,8 @@ class SubmissionsTable:
     ) -> SubmissionRecord:
         """Move a submission to `state` and write the change beside it in one transaction.
 
-        Moving to where it stands already changes nothing, so that a step may run twice.
+        Moving to where it stands already changes nothing, so that a step may run twice; a failure for another cause
+        than the one before is a change.
 
         Raises:
             RejectedInputError: `submission_unknown` or `move_not_allowed`.
@@ -200,9 +215,10 @@ class SubmissionsTable:
             current = self.get(submission_id)
             if current is None:
                 raise RejectedInputError("submission_unknown", f"no submission {submission_id}")
-            if current.state is state:
+            failed_anew = state is SubmissionState.FAILED and cause is not None and cause != current.cause
+            if current.state is state and not failed_anew:
                 return current
-            if state not in ALLOWED_MOVES[current.state]:
+            if current.state is not state and state not in ALLOWED_MOVES[current.state]:
                 raise RejectedInputError(
                     "move_not_allowed", f"submission {submission_id} is {current.state} and cannot become {state}"
                 )
@@ -317,17 +333,29 @@ class SubmissionsTable:
         ]
 
     def _transact(self, items: "Sequence[TransactWriteItemTypeDef]") -> bool:
-        """Write all or nothing; False where a condition did not hold."""
-        try:
-            self._client.transact_write_items(TransactItems=items)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "TransactionCanceledException":
-                raise
-            reasons = {str(reason.get("Code")) for reason in error.response.get("CancellationReasons", [])}
-            if not reasons <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
-                raise
-            return False
-        return True
+        """Write all or nothing; False where a condition did not hold.
+
+        A conflict with another transaction says nothing about the conditions, so the write is tried again.
+
+        Raises:
+            TemporaryError: `table_contended`, where others were in the way on every try.
+        """
+        for attempt in range(_TRANSACTION_ATTEMPTS):
+            if attempt:
+                time.sleep(_CONFLICT_PAUSE_S * attempt)
+            try:
+                self._client.transact_write_items(TransactItems=items)
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "TransactionCanceledException":
+                    raise
+                reasons = {str(reason.get("Code")) for reason in error.response.get("CancellationReasons", [])}
+                if not reasons <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
+                    raise
+                if "ConditionalCheckFailed" in reasons:
+                    return False
+            else:
+                return True
+        raise TemporaryError("table_contended", "other writers of this submission were in the way on every try")
 
     def _items(self, submission_id: str, prefix: str) -> list[dict[str, Any]]:
         pages = self._client.get_paginator("query").paginate(
