@@ -20,11 +20,16 @@ class Expiry:
         self._patience = patience
 
     def sweep(self, now: datetime) -> int:
-        """Quarantine what is overdue at `now` and return how many that were."""
+        """Quarantine what is overdue at `now` and return how many that were.
+
+        The index that lists them may lag behind, so each is read again: one that has started is left alone.
+        """
         overdue = [
             record
-            for record in self._table.list_by_state(SubmissionState.RECEIVED)
-            if now - datetime.fromisoformat(record.created_at) > self._patience
+            for listed in self._table.list_by_state(SubmissionState.RECEIVED)
+            if now - datetime.fromisoformat(listed.created_at) > self._patience
+            and (record := self._table.get(listed.submission_id))
+            and record.state is SubmissionState.RECEIVED
         ]
         for record in overdue:
             conclude(
