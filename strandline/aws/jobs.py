@@ -11,8 +11,9 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 import boto3
+from boto3.exceptions import S3UploadFailedError
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from strandline.aws.objects import S3Objects
@@ -27,6 +28,7 @@ _FULL_BELOW_BYTES: Final = 1 << 20
 _PASSING_ERRORS: Final = frozenset(
     {"SlowDown", "Throttling", "ThrottlingException", "ProvisionedThroughputExceededException", "RequestTimeout"}
 )
+_FIRST_SERVER_ERROR: Final = 500
 _CLIENT_CONFIG: Final = Config(retries={"mode": "standard", "max_attempts": 5})
 
 logger = logging.getLogger("strandline.jobs")
@@ -57,16 +59,26 @@ def run_job(step: str, work: Callable[[Workspace], None], settings: JobSettings,
             work(Workspace(settings.submission_id, table, buckets, Path(scratch)))
         except Exception as error:
             code, cause = _explain(error, step, Path(scratch))
-            if code == INTERNAL_EXIT_CODE:
-                logger.exception("%s failed", step)
+            if code == INTERNAL_EXIT_CODE and not isinstance(error, subprocess.CalledProcessError):
+                logger.exception("%s failed", step)  # a tool's command line names the sample: it stays out of the log
             logger.error("%s: %s", cause.code, cause.message)
-            table.record_failure(settings.submission_id, cause)
+            _record(table, settings.submission_id, cause)
             return code
     logger.info("%s is done", step)
     return 0
 
 
+def _record(table: SubmissionsTable, submission_id: str, cause: Cause) -> None:
+    """Keep the cause; where even that fails, the exit code still says whether to try again."""
+    try:
+        table.record_failure(submission_id, cause)
+    except (ClientError, BotoCoreError):
+        logger.exception("the cause could not be recorded")
+
+
 def _explain(error: Exception, step: str, scratch: Path) -> tuple[int, Cause]:
+    if isinstance(error, S3UploadFailedError) and isinstance(error.__context__, ClientError):
+        error = error.__context__  # what S3 answered decides whether it can pass
     match error:
         case RejectedInputError() | TemporaryError():
             return error.EXIT_CODE, Cause(error.code, error.message, step)
@@ -78,9 +90,9 @@ def _explain(error: Exception, step: str, scratch: Path) -> tuple[int, Cause]:
             words = describe([str(part) for part in error.cmd]).split()[:2]
             message = f"{' '.join(words)} ended with exit code {error.returncode} in {step}: look at the job's log"
             return INTERNAL_EXIT_CODE, Cause("tool_failed", message, step)
-        case ClientError() if error.response["Error"]["Code"] in _PASSING_ERRORS:
+        case ClientError() if _can_pass(error):
             return TemporaryError.EXIT_CODE, Cause("aws_busy", f"AWS asked {step} to slow down", step)
-        case BotoConnectionError() | HTTPClientError():
+        case BotoConnectionError() | HTTPClientError() | IncompleteReadError():
             return TemporaryError.EXIT_CODE, Cause("aws_unreachable", f"{step} lost its connection to AWS", step)
         case ClientError() | BotoCoreError():
             message = f"AWS refused a call of {step}: look at the job's log"
@@ -90,6 +102,11 @@ def _explain(error: Exception, step: str, scratch: Path) -> tuple[int, Cause]:
                 f"{step} failed with {type(error).__name__}: look at the job's log; this is a fault of the platform"
             )
             return INTERNAL_EXIT_CODE, Cause("internal_error", message, step)
+
+
+def _can_pass(error: ClientError) -> bool:
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return error.response["Error"]["Code"] in _PASSING_ERRORS or status >= _FIRST_SERVER_ERROR
 
 
 def _disk_full(step: str) -> Cause:

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
-from strandline.errors import RejectedInputError
+from strandline.errors import RejectedInputError, TemporaryError
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
@@ -27,8 +27,16 @@ class S3Objects:
         return bytes(self._open(key, version_id).read(limit_bytes + 1))
 
     def stream(self, key: str, *, version_id: str | None = None) -> Iterator[bytes]:
-        """Yield an object's bytes in chunks of at most 1 MiB."""
-        yield from self._open(key, version_id).iter_chunks(CHUNK_BYTES)
+        """Yield an object's bytes in chunks of at most 1 MiB.
+
+        Raises:
+            RejectedInputError: `object_missing`.
+            TemporaryError: `stream_cut`, where the connection ended before the object did.
+        """
+        try:
+            yield from self._open(key, version_id).iter_chunks(CHUNK_BYTES)
+        except (HTTPClientError, IncompleteReadError):
+            raise TemporaryError("stream_cut", f"the connection was lost while reading {key}") from None
 
     def write(self, key: str, body: bytes, *, content_type: str = "application/octet-stream") -> None:
         """Store a small object, its SHA-256 checked by S3."""
@@ -39,19 +47,18 @@ class S3Objects:
     def download(self, key: str, path: Path, *, version_id: str | None = None) -> Path:
         """Fetch an object into a file and return its path; the file is there whole or not at all."""
         partial = path.with_name(path.name + ".partial")
-        with partial.open("wb") as sink:
-            for chunk in self.stream(key, version_id=version_id):
-                sink.write(chunk)
-        return partial.rename(path)
+        try:
+            with partial.open("wb") as sink:
+                for chunk in self.stream(key, version_id=version_id):
+                    sink.write(chunk)
+            return partial.rename(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
-    def upload(self, path: Path, key: str, *, content_type: str = "application/octet-stream") -> None:
-        """Store a file of any size, its checksum verified by S3 part by part."""
-        self._client.upload_file(
-            str(path),
-            self.bucket,
-            key,
-            ExtraArgs={"ContentType": content_type, "ChecksumAlgorithm": "SHA256"},
-        )
+    def upload(self, path: Path, key: str, *, content_type: str = "application/octet-stream", tags: str = "") -> None:
+        """Store a file of any size, its checksum verified by S3 part by part; `tags` as `key=value&...`."""
+        extra = {"ContentType": content_type, "ChecksumAlgorithm": "SHA256"}
+        self._client.upload_file(str(path), self.bucket, key, ExtraArgs=extra | ({"Tagging": tags} if tags else {}))
 
     def exists(self, key: str) -> bool:
         """Tell whether the object is there."""
