@@ -20,6 +20,7 @@ from strandline.reads.reference_bundle import (
 )
 
 _BUNDLE_LIMIT_BYTES: Final = 8 << 20
+_COOL: Final = "tier=cool"  # the analysis bucket's lifecycle moves what is tagged so
 _CONTENT_TYPES: Final[Mapping[str, str]] = {
     ".json": "application/json",
     ".html": "text/html; charset=utf-8",
@@ -75,6 +76,7 @@ class Workspace:
                 path,
                 artifact_key(self.submission_id, artifact),
                 content_type=_CONTENT_TYPES.get(path.suffix, "application/octet-stream"),
+                tags=_COOL if artifact is Artifact.ALIGNED else "",
             )
 
     def path(self, artifact: Artifact) -> Path:
@@ -85,14 +87,16 @@ class Workspace:
         """Return a landed file in the version that was registered, its checksum verified; None where none is declared.
 
         Raises:
-            RejectedInputError: `object_missing` or `checksum_mismatch`.
+            RejectedInputError: `file_missing`, `object_missing` or `checksum_mismatch`.
         """
         declared = self.manifest.file_by_role(role)
         if declared is None:
             return None
         versions = {file.name: file.version_id for file in self.table.landed_files(self.submission_id)}
         key = landing_key(self.submission_id, declared.name)
-        path = self.landing.download(key, self.scratch / declared.name, version_id=versions.get(declared.name))
+        if declared.name not in versions:  # whatever lies there now was never registered, so never validated
+            raise RejectedInputError("file_missing", f"{key} is in the manifest and never landed: upload it")
+        path = self.landing.download(key, self.scratch / declared.name, version_id=versions[declared.name])
         with path.open("rb") as source:
             if hashlib.file_digest(source, "sha256").hexdigest() != declared.sha256:
                 raise RejectedInputError("checksum_mismatch", f"{key}: its SHA-256 is not the one in the manifest")
@@ -131,7 +135,10 @@ def read_bundle(references: S3Objects, manifest: Manifest) -> ReferenceBundle:
             "reference_unknown",
             f"reference bundle {name.name}/{name.version} is not registered: register it, or correct the manifest",
         )
-    return parse_bundle(references.read(key, limit_bytes=_BUNDLE_LIMIT_BYTES))
+    bundle = parse_bundle(references.read(key, limit_bytes=_BUNDLE_LIMIT_BYTES))
+    if (bundle.name, bundle.version) != (name.name, name.version):
+        raise RejectedInputError("bundle_invalid", f"{key} says that it is another bundle: register it anew")
+    return bundle
 
 
 def _granted(bucket: S3Objects | None) -> S3Objects:
