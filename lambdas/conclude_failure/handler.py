@@ -17,14 +17,14 @@ from strandline.aws.telemetry import logger, metrics, tracer
 from strandline.causes import GivenCause, explain_failure
 
 
-class CaughtError(BaseModel, frozen=True):
+class CaughtError(BaseModel, frozen=True, hide_input_in_errors=True):
     """What Step Functions catches."""
 
     error: str = Field(alias="Error")
     cause: str = Field(alias="Cause", default="")
 
 
-class Failure(BaseModel, frozen=True, extra="forbid"):
+class Failure(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
     """What the state machine hands over."""
 
     submission_id: str

@@ -17,7 +17,7 @@ from strandline.aws.submissions import SubmissionsTable
 from strandline.aws.telemetry import logger, metrics, tracer
 
 
-class Tick(BaseModel, frozen=True):
+class Tick(BaseModel, frozen=True, hide_input_in_errors=True):
     """A scheduled event of EventBridge; `time` is when the schedule fired."""
 
     time: AwareDatetime

@@ -15,7 +15,7 @@ from strandline.aws.telemetry import logger, metrics, tracer
 from strandline.journey import SubmissionState
 
 
-class StateMove(BaseModel, frozen=True, extra="forbid"):
+class StateMove(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
     """What the state machine asks for."""
 
     submission_id: str

@@ -15,7 +15,7 @@ from strandline.aws.telemetry import logger, metrics, tracer
 from strandline.aws.validation import declared_size_bytes, read_landed_manifest, validate_submission
 
 
-class ValidationRequest(BaseModel, frozen=True, extra="forbid"):
+class ValidationRequest(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
     """What the state machine asks for."""
 
     submission_id: str

@@ -22,7 +22,7 @@ from strandline.variants.provenance import read_sources
 from strandline.variants.records import read_calls
 
 
-class DraftRequest(BaseModel, frozen=True, extra="forbid"):
+class DraftRequest(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
     """What the state machine asks the two functions for."""
 
     submission_id: str

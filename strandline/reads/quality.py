@@ -9,7 +9,7 @@ from strandline.errors import RejectedInputError
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class AlignmentSummary(_Frozen):
