@@ -18,10 +18,10 @@ from pysam.utils import SamtoolsError
 
 from strandline.errors import RejectedInputError
 from strandline.landing.decompression import decompress_if_gzip
-from strandline.reads.tools import bwa_command, run_pipeline, tool_command
+from strandline.reads.tools import aligner_command, run_pipeline, tool_command
 
 BUNDLE_NAME: Final = "bundle.json"
-_BWA_SUFFIXES: Final = (".amb", ".ann", ".bwt", ".pac", ".sa")
+_BWA_SUFFIXES: Final = (".amb", ".ann", ".bwt", ".pac", ".sa", ".0123", ".bwt.2bit.64")  # the last two of bwa-mem2
 _READ_BYTES: Final = 1 << 20
 
 
@@ -32,13 +32,20 @@ class ReferenceRole(StrEnum):
     FASTA_INDEX = "FASTA_INDEX"
     SEQUENCE_DICTIONARY = "SEQUENCE_DICTIONARY"
     BWA_INDEX = "BWA_INDEX"
+    BWA_MEM2_INDEX = "BWA_MEM2_INDEX"
     GENE_MODELS = "GENE_MODELS"
     CLINVAR = "CLINVAR"
     CLINVAR_INDEX = "CLINVAR_INDEX"
 
 
+_INDEX_SUFFIXES: Final = {  # the fastest aligner first; a bundle is indexed for the first that is there
+    "bwa-mem2": (ReferenceRole.BWA_MEM2_INDEX, (".0123", ".amb", ".ann", ".bwt.2bit.64", ".pac")),
+    "bwa": (ReferenceRole.BWA_INDEX, (".amb", ".ann", ".bwt", ".pac", ".sa")),
+}
+
+
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Contig(_Frozen):
@@ -122,18 +129,18 @@ def make_bundle(
     folder.mkdir(parents=True, exist_ok=True)
     copy = folder / "reference.fa"
     _copy_fasta(fasta, copy)
+    _check_contigs(copy, fasta.name)
     try:
         pysam.faidx(str(copy), catch_stdout=False)
     except SamtoolsError:
         raise RejectedInputError(
             "reference_invalid", f"{fasta.name} is not a FASTA file with lines of equal length: send the reference"
         ) from None
-    run_pipeline([[*bwa_command(), "index", str(copy)]], quiet=True)
     dictionary = copy.with_suffix(".dict")
     run_pipeline([[*tool_command("samtools"), "dict", "-u", copy.name, "-o", str(dictionary), str(copy)]])
     roles = {copy.name: ReferenceRole.FASTA, f"{copy.name}.fai": ReferenceRole.FASTA_INDEX}
     roles[dictionary.name] = ReferenceRole.SEQUENCE_DICTIONARY
-    roles |= {f"{copy.name}{suffix}": ReferenceRole.BWA_INDEX for suffix in _BWA_SUFFIXES}
+    roles |= _index(copy)
     if gene_models:
         shutil.copyfile(gene_models, folder / "genes.gff3.gz")
         roles["genes.gff3.gz"] = ReferenceRole.GENE_MODELS
@@ -155,6 +162,19 @@ def make_bundle(
     )
     (folder / BUNDLE_NAME).write_bytes(bundle.to_json())
     return bundle
+
+
+def _index(fasta: Path) -> dict[str, ReferenceRole]:
+    """Index a FASTA for the fastest aligner that is here and return the files' roles by name."""
+    for name, (role, suffixes) in _INDEX_SUFFIXES.items():
+        command = aligner_command(name)
+        if command:
+            run_pipeline([[*command, "index", str(fasta)]], quiet=True)
+            made = (fasta.with_name(f"{fasta.name}{suffix}") for suffix in suffixes)
+            return {path.name: role for path in made if path.exists()}
+    raise RejectedInputError(
+        "aligner_missing", "neither bwa-mem2, bwa nor pybwa is installed: run 'make setup', or install one of them"
+    )
 
 
 def verify_file(path: Path, file: ReferenceFile) -> Path:
@@ -196,13 +216,33 @@ def _copy_fasta(fasta: Path, copy: Path) -> None:
         raise RejectedInputError("reference_invalid", f"{fasta.name} is empty: give a FASTA file")
 
 
+def _check_contigs(fasta: Path, name: str) -> None:
+    """Refuse what the FASTA index would pass over in silence: a contig that stands twice, or has no bases."""
+    seen: set[bytes] = set()
+    is_empty = False
+    with fasta.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.startswith(b">"):
+                is_empty = is_empty and not line.strip()
+                continue
+            contig = line[1:].split(None, 1)[0] if line[1:].strip() else b""
+            if is_empty or not contig:
+                raise RejectedInputError(
+                    "reference_invalid", f"{name}, line {number}: a contig has no name or the one before has no bases"
+                )
+            if contig in seen:
+                raise RejectedInputError(
+                    "reference_duplicate_contig", f"{name}, line {number}: this contig stands twice; take one out"
+                )
+            seen.add(contig)
+            is_empty = True
+    if is_empty:
+        raise RejectedInputError("reference_invalid", f"{name}: the last contig has no bases")
+
+
 def _contigs(fasta: Path) -> Iterator[Contig]:
-    seen: set[str] = set()
     with pysam.FastaFile(str(fasta)) as reader:
         for name in reader.references:
-            if name in seen:
-                raise RejectedInputError("reference_duplicate_contig", f"a contig stands twice in {fasta.name}")
-            seen.add(name)
             bases = reader.fetch(name).upper().encode()
             yield Contig(name=name, length=len(bases), md5=hashlib.md5(bases, usedforsecurity=False).hexdigest())
 
