@@ -6,6 +6,7 @@ module sets READ1, READ2 and PROPER_PAIR.
 """
 
 import argparse
+import signal
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -139,4 +140,5 @@ def _header(reference: str, read_group: dict[str, str], command: list[str]) -> d
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that dies ends this process, as it ends any other tool
     sys.exit(main(sys.argv[1:]))

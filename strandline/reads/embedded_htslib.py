@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import stat
 import sys
 from collections.abc import Iterator
@@ -57,4 +58,5 @@ def _stdout_path() -> Iterator[str]:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that dies ends this process, as it ends any other tool
     sys.exit(main(sys.argv[1:]))
