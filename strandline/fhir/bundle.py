@@ -170,7 +170,7 @@ def _analysis(source: BundleInput, naming: _Naming) -> Json:
             "genomic-study-analysis-metrics",
             extension=[
                 {
-                    "url": "sequencing-coverage",
+                    "url": "read-depth",
                     "valueQuantity": {"value": round(coverage.mean_depth, 2), "unit": "reads"},
                 },
                 {"url": "metrics-description", "valueString": _metrics(source.quality)},
