@@ -1,6 +1,7 @@
 """Which format a file has, and whether it can be read: one verdict a file."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,12 +12,18 @@ from typing import Final
 import pysam
 
 from strandline.errors import RejectedInputError
-from strandline.landing.decompression import decompress_if_gzip
+from strandline.landing.decompression import GZIP_MAGIC, decompress_if_gzip
 from strandline.landing.fastq import FastqSource, validate_fastq, validate_fastq_pair
 from strandline.landing.regions import REGIONS_LIMIT_BYTES, parse_regions
 
 _CHUNK_BYTES: Final = 1 << 20
+_BGZF_MAGIC: Final = bytes.fromhex("1f8b0804")  # gzip with an extra field, as only BGZF has it here
 _BGZF_END: Final = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")  # SAM, section 4.1.2
+
+_CRAM_3: Final = b"CRAM\x03"
+_CRAM_END: Final = bytes.fromhex(  # CRAM 3, section 9, EOF container
+    "0f000000ffffffff0fe0454f4600000000010005bdd94f0001000606010001000100ee63014b"
+)
 
 
 class FileFormat(StrEnum):
@@ -110,6 +117,8 @@ def _validate(path: Path, mate: Path | None, reference: Path | None, length_by_c
 def _validate_alignment(path: Path, reference: Path | None) -> str:
     if path.suffix == ".bam" and not _ends_with(path, _BGZF_END):
         raise RejectedInputError("bam_truncated", f"{path.name} has no end-of-file block: it was cut; send it again")
+    if path.suffix == ".cram" and _begins_with(path, _CRAM_3) and not _ends_with(path, _CRAM_END):
+        raise RejectedInputError("cram_truncated", f"{path.name} has no end-of-file block: it was cut; send it again")
     try:
         with pysam.AlignmentFile(str(path), reference_filename=str(reference) if reference else None) as reads:
             count = sum(1 for _ in reads.fetch(until_eof=True))
@@ -122,6 +131,13 @@ def _validate_vcf(path: Path) -> str:
     head = next(decompress_if_gzip(_chunks(path), path.name), b"")
     if not head.startswith(b"##fileformat=VCFv4"):
         raise RejectedInputError("not_vcf", f"{path.name}, line 1: expected ##fileformat=VCFv4.x; send a VCF")
+    if _begins_with(path, GZIP_MAGIC):
+        if not _begins_with(path, _BGZF_MAGIC):
+            raise RejectedInputError("vcf_not_bgzf", f"{path.name} was compressed by gzip: compress it with bgzip")
+        if not _ends_with(path, _BGZF_END):
+            raise RejectedInputError(
+                "vcf_truncated", f"{path.name} has no end-of-file block: it was cut; send it again"
+            )
     try:
         with pysam.VariantFile(str(path)) as records:
             count = sum(1 for _ in records)
@@ -136,10 +152,28 @@ def _format(path: Path) -> FileFormat | None:
 
 
 def _are_mates(one: Path, two: Path) -> bool:
-    if _format(one) is not FileFormat.FASTQ or len(one.name) != len(two.name):
+    """Whether two FASTQ names differ in the mate's number alone: 1 in the first, 2 in the second."""
+    if _format(one) is not FileFormat.FASTQ:
         return False
-    differing = [(a, b) for a, b in zip(one.name, two.name, strict=True) if a != b]
-    return differing == [("1", "2")]
+    place = _mate_place(one.name)
+    return place is not None and one.name[place] == "1" and two.name == f"{one.name[:place]}2{one.name[place + 1 :]}"
+
+
+def _mate_place(name: str) -> int | None:
+    """Return where a name says which mate it is: the last R1 or R2, else the last 1 or 2 by itself, else any."""
+    for pattern in (r"(?<![A-Za-z])[Rr]([12])(?!\d)", r"(?<![A-Za-z\d])([12])(?![A-Za-z\d])", r"([12])(?!\d)"):
+        found = list(re.finditer(pattern, name))
+        if found:
+            return found[-1].start(1)
+    return None
+
+
+def _begins_with(path: Path, beginning: bytes) -> bool:
+    try:
+        with path.open("rb") as source:
+            return source.read(len(beginning)) == beginning
+    except OSError as error:
+        raise RejectedInputError("file_not_found", f"{path}: {error.strerror}; check the path") from None
 
 
 def _ends_with(path: Path, ending: bytes) -> bool:
