@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from strandline.cli.references import ReferenceSources, make_reference
-from strandline.reads.alignment import ReadGroup, align_commands
+from strandline.reads.alignment import Aligner, ReadGroup, align_commands, choose_aligner
 from strandline.reads.tools import tool_command
 from strandline.variants.annotation import AnnotationSources, annotate_commands
 from strandline.variants.calling import call_commands, variants_only_commands
@@ -71,14 +71,15 @@ def time_platform(name: str, mates: tuple[Path, Path], fasta: Path, regions: Pat
 def time_shell(mates: tuple[Path, Path], fasta: Path, regions: Path, folder: Path) -> float:
     """Return the wall time of the same tools in one shell script, in seconds; the index is there, as it is there."""
     folder.mkdir()
-    reference = make_reference(ReferenceSources(fasta)).folder / "reference.fa"
-    script = shell_script(reference, mates, regions, folder)
+    opened = make_reference(ReferenceSources(fasta))
+    aligner = choose_aligner({file.role for file in opened.bundle.files})
+    script = shell_script(opened.folder / "reference.fa", aligner, mates, regions, folder)
     began = time.monotonic()
     subprocess.run(["/bin/bash", "-euo", "pipefail", "-c", script], check=True, capture_output=True)
     return time.monotonic() - began
 
 
-def shell_script(reference: Path, mates: tuple[Path, Path], regions: Path, folder: Path) -> str:
+def shell_script(reference: Path, aligner: Aligner, mates: tuple[Path, Path], regions: Path, folder: Path) -> str:
     """Return the commands of AlignReads to FilterAndQc as a person would pipe them."""
     samtools, bcftools = tool_command("samtools"), tool_command("bcftools")
     cram, gvcf, called = folder / "a.cram", folder / "g.vcf.gz", folder / "c.vcf.gz"
@@ -87,7 +88,7 @@ def shell_script(reference: Path, mates: tuple[Path, Path], regions: Path, folde
     group = ReadGroup("SHELL", "ILLUMINA", "lib1")
     sources = AnnotationSources(None, None)
     pipelines = [
-        align_commands(reference, mates, cram, read_group=group, threads=THREADS),
+        align_commands(reference, mates, cram, aligner=aligner, read_group=group, threads=THREADS),
         [[*samtools, "index", str(cram)]],
         [[*samtools, "flagstat", "-O", "json", str(cram)]],
         call_commands(reference, cram, regions, header, gvcf),

@@ -21,14 +21,14 @@ class JobSize:
     timeout_s: int
 
 
-JOB_NAMES = ("validate_files", "align_reads", "call_variants", "annotate_variants", "filter_and_qc", "load_lake")
+JOB_NAMES = ("validate_files", "align_reads", "call_variants", "annotate", "filter_and_qc", "load_lake")
 
 _SMALL = JobSize(vcpus=2, memory_mib=7_680, timeout_s=90 * 60)
 _CLOUD_SIZES = {
     "validate_files": _SMALL,
     "align_reads": JobSize(vcpus=4, memory_mib=16_384, timeout_s=6 * 3600),
     "call_variants": JobSize(vcpus=4, memory_mib=8_192, timeout_s=6 * 3600),
-    "annotate_variants": _SMALL,
+    "annotate": _SMALL,
     "filter_and_qc": _SMALL,
     "load_lake": _SMALL,
 }
@@ -42,7 +42,7 @@ _LOCAL_SIZES = {
     "validate_files": _ONE_MACHINE,
     "align_reads": JobSize(vcpus=2, memory_mib=3_072, timeout_s=3_600),
     "call_variants": JobSize(vcpus=2, memory_mib=2_048, timeout_s=3_600),
-    "annotate_variants": _ONE_MACHINE,
+    "annotate": _ONE_MACHINE,
     "filter_and_qc": _ONE_MACHINE,
     "load_lake": _ONE_MACHINE,
 }

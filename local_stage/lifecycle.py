@@ -205,6 +205,7 @@ def _spawn(folder: Path) -> "subprocess.Popen[bytes]":
             subprocess.Popen(
                 [sys.executable, "-m", "local_stage.server", "--state-dir", str(folder), "--port", str(FIRST_PORT)],
                 cwd=ROOT,
+                env={**os.environ, "MALLOC_ARENA_MAX": "2"},  # glibc keeps memory for each of many threads otherwise
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

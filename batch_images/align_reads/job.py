@@ -10,14 +10,13 @@ from strandline.aws.workspace import Workspace
 from strandline.errors import RejectedInputError
 from strandline.journey import Artifact
 from strandline.landing.manifest import FileRole
-from strandline.reads.alignment import ReadGroup, align_reads
+from strandline.reads.alignment import ReadGroup, align_reads, choose_aligner
 from strandline.reads.reference_bundle import ReferenceRole
 
 _ROLES = [
     ReferenceRole.FASTA,
     ReferenceRole.FASTA_INDEX,
     ReferenceRole.SEQUENCE_DICTIONARY,
-    ReferenceRole.BWA_INDEX,
 ]
 
 
@@ -28,11 +27,13 @@ def align(workspace: Workspace, threads: int) -> None:
     if first is None or second is None:
         raise RejectedInputError("reads_missing", "the manifest declares no pair of read files")
     bundle = workspace.reference()
-    reference = workspace.fetch_reference(bundle, _ROLES)
+    aligner = choose_aligner({file.role for file in bundle.files})
+    reference = workspace.fetch_reference(bundle, [*_ROLES, aligner.index])
     metrics = align_reads(
         reference[ReferenceRole.FASTA],
         (first, second),
         workspace.path(Artifact.ALIGNED),
+        aligner=aligner,
         read_group=ReadGroup(sample.sample_id, sample.platform, sample.library),
         threads=threads,
     )

@@ -17,6 +17,8 @@ from infra.stages import JobSize, StageConfig
 ATTEMPTS = 3
 EXIT_TRY_AGAIN = "75"
 _HOST_RECLAIMED = "Host EC2*"
+_OUT_OF_MEMORY = "OutOfMemoryError*"  # the same again would end the same
+_EXIT_KILLED = "137"  # by a signal from outside
 
 
 class PlatformJob(Construct):
@@ -102,6 +104,8 @@ def _retry_strategy() -> batch.CfnJobDefinition.RetryStrategyProperty:
         evaluate_on_exit=[
             end(action="RETRY", on_exit_code=EXIT_TRY_AGAIN),
             end(action="RETRY", on_status_reason=_HOST_RECLAIMED),
+            end(action="EXIT", on_reason=_OUT_OF_MEMORY),
+            end(action="RETRY", on_exit_code=_EXIT_KILLED),
             end(action="EXIT", on_reason="*"),
         ],
     )

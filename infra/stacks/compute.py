@@ -100,7 +100,7 @@ class ComputeStack(PartStack):
             "validate_files": (reads_landing, [*landed, *references, *analysed, *result]),
             "align_reads": (reads_landing, [*landed, *references, *analysed, *result]),
             "call_variants": (analyses, [*references, *analysed, *result]),
-            "annotate_variants": (analyses, [*references, *analysed, *result]),
+            "annotate": (analyses, [*references, *analysed, *result]),
             "filter_and_qc": (analyses, [*references, *analysed, *result]),
             "load_lake": (loads, [*analysed, *lake, *maintain_tables(names)]),
         }

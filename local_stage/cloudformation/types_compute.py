@@ -246,7 +246,7 @@ TYPES = [
         {
             "KmsKeyArn": "environment variables are not encrypted",
             "ReservedConcurrentExecutions": "concurrency is bounded by the machine",
-            "LoggingConfig": "logs go to the function's group as text",
+            "LoggingConfig.LogFormat": "logs are text",
             "TracingConfig": "there is no X-Ray",
             "RecursiveLoop": "loops are not detected",
         },

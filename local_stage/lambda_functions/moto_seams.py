@@ -103,6 +103,14 @@ def _invoke(
 def _function_init(self: LambdaFunction, account_id: str, spec: dict[str, Any], *args: Any, **kwargs: Any) -> None:
     self.dead_letter_config = spec.get("DeadLetterConfig")  # type: ignore[attr-defined]
     _original["function_init"](self, account_id, spec, *args, **kwargs)
+    _log_where_told(self, spec)
+
+
+def _log_where_told(function: LambdaFunction, asked: Mapping[str, Any]) -> None:
+    """Write the function's log to the group of its LoggingConfig; moto knows only the default one."""
+    group = asked.get("LoggingConfig", {}).get("LogGroup")
+    if group:
+        function.logs_group_name = group
 
 
 def _layer_init(self: LayerVersion, spec: dict[str, Any], *args: Any, **kwargs: Any) -> None:
@@ -119,12 +127,14 @@ def _get_configuration(self: LambdaFunction, on_create: bool = False) -> dict[st
     configuration: dict[str, Any] = _original["configuration"](self, on_create)
     if getattr(self, "dead_letter_config", None):
         configuration["DeadLetterConfig"] = self.dead_letter_config  # type: ignore[attr-defined]
+    configuration["LoggingConfig"] = {"LogFormat": "Text", "LogGroup": self.logs_group_name}
     return configuration
 
 
 def _update_configuration(self: LambdaFunction, config_updates: dict[str, Any]) -> dict[str, Any]:
     if "DeadLetterConfig" in config_updates:
         self.dead_letter_config = config_updates["DeadLetterConfig"]  # type: ignore[attr-defined]
+    _log_where_told(self, config_updates)
     configuration: dict[str, Any] = _original["update"](self, config_updates)
     _current().pool.discard(self.function_name)
     return configuration

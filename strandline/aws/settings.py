@@ -33,7 +33,7 @@ class RegistrationSettings(_Settings):
 
 
 class ExpirySettings(_Settings):
-    """Of `expire_submissions`. A submission without all its files expires `incomplete_after_s` after its last one."""
+    """Of `expire_submissions`. A submission without all its files expires `incomplete_after_s` after its first one."""
 
     landing_bucket: str
     quarantine_bucket: str
@@ -92,7 +92,7 @@ class ReadsJobSettings(JobSettings):
 
 
 class VariantsJobSettings(JobSettings):
-    """Of `call_variants`, `annotate_variants` and `filter_and_qc`."""
+    """Of `call_variants`, `annotate` and `filter_and_qc`."""
 
     references_bucket: str
     analysis_bucket: str

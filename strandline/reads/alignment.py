@@ -1,13 +1,14 @@
 """Read pairs to a sorted, duplicate-marked CRAM: the command lines of AlignReads, and what they measured."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from strandline.errors import RejectedInputError
-from strandline.reads.tools import bwa_command, read_output, run_pipeline, tool_command
+from strandline.reads.reference_bundle import ReferenceRole
+from strandline.reads.tools import aligner_command, read_output, run_pipeline, tool_command
 
 LOWEST_MAPPED_FRACTION: Final = 0.5
 _SORT_MEMORY: Final = "256M"
@@ -36,8 +37,36 @@ class AlignmentMetrics:
     duplicate_fraction: float
 
 
+@dataclass(frozen=True, slots=True)
+class Aligner:
+    """An aligner that runs here; `index` is the role of the files that it needs beside the FASTA."""
+
+    command: tuple[str, ...]
+    index: ReferenceRole
+
+
+def choose_aligner(indexed_for: Collection[ReferenceRole]) -> Aligner:
+    """Return the fastest aligner that runs here and whose index the reference bundle has.
+
+    Raises:
+        RejectedInputError: `reference_not_indexed`, where the bundle has no index for any of them.
+    """
+    wanted = []
+    for name, index in (("bwa-mem2", ReferenceRole.BWA_MEM2_INDEX), ("bwa", ReferenceRole.BWA_INDEX)):
+        command = aligner_command(name)
+        if command and index in indexed_for:
+            return Aligner(command, index)
+        if command:
+            wanted.append(name)
+    raise RejectedInputError(
+        "reference_not_indexed",
+        f"the reference bundle has no index for {' or '.join(wanted) or 'any aligner'}, which is what runs here: "
+        "make the bundle where that aligner is installed and register it anew",
+    )
+
+
 def align_commands(
-    reference: Path, reads: tuple[Path, Path], cram: Path, *, read_group: ReadGroup, threads: int
+    reference: Path, reads: tuple[Path, Path], cram: Path, *, aligner: Aligner, read_group: ReadGroup, threads: int
 ) -> list[list[str]]:
     """Return the pipeline from FASTQ to CRAM.
 
@@ -47,7 +76,7 @@ def align_commands(
     samtools = tool_command("samtools")
     return [
         [
-            *(*bwa_command(), "mem", "-t", str(threads), "-K", "10000000", "-R", read_group.to_line()),
+            *(*aligner.command, "mem", "-t", str(threads), "-K", "10000000", "-R", read_group.to_line()),
             *(str(reference), str(reads[0]), str(reads[1])),
         ],
         [*samtools, "fixmate", "-m", "-u", "-", "-"],
@@ -58,7 +87,7 @@ def align_commands(
 
 
 def align_reads(
-    reference: Path, reads: tuple[Path, Path], cram: Path, *, read_group: ReadGroup, threads: int
+    reference: Path, reads: tuple[Path, Path], cram: Path, *, aligner: Aligner, read_group: ReadGroup, threads: int
 ) -> AlignmentMetrics:
     """Align, sort, mark duplicates, write `cram` and its index, and measure.
 
@@ -66,7 +95,7 @@ def align_reads(
         RejectedInputError: `low_mapping_rate`, where the reads are not of this reference.
         subprocess.CalledProcessError: where a tool failed.
     """
-    run_pipeline(align_commands(reference, reads, cram, read_group=read_group, threads=threads))
+    run_pipeline(align_commands(reference, reads, cram, aligner=aligner, read_group=read_group, threads=threads))
     samtools = tool_command("samtools")
     run_pipeline([[*samtools, "index", str(cram)]])
     metrics = parse_flagstat(read_output([*samtools, "flagstat", "-O", "json", str(cram)]))

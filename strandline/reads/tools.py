@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Final
 
@@ -29,10 +30,17 @@ def tool_command(tool: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "strandline.reads.embedded_htslib", tool)
 
 
-def bwa_command() -> tuple[str, ...]:
-    """Return the beginning of the command line of bwa-mem2, bwa or, where neither is installed, the embedded bwa."""
-    found = shutil.which("bwa-mem2") or shutil.which("bwa")
-    return (found,) if found else (sys.executable, "-m", "strandline.reads.embedded_bwa")
+def aligner_command(name: str) -> tuple[str, ...] | None:
+    """Return the beginning of the command line of `bwa-mem2` or `bwa`, or None where it cannot be had.
+
+    Where no bwa is installed, the embedded one stands in for it: index and output are the same.
+    """
+    found = shutil.which(name)
+    if found:
+        return (found,)
+    if name == "bwa" and find_spec("pybwa"):
+        return (sys.executable, "-m", "strandline.reads.embedded_bwa")
+    return None
 
 
 def run_pipeline(commands: Sequence[Sequence[str]], output: Path | None = None, *, quiet: bool = False) -> None:

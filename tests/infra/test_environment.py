@@ -84,13 +84,15 @@ def test_every_setting_is_given_by_some_template_or_by_the_workflow(prod, model)
     assert fields <= given | GIVEN_BY_THE_WORKFLOW
 
 
-def test_jobs_are_tried_again_for_a_lost_host_or_when_they_ask_and_never_else(assembly):
+def test_jobs_are_tried_again_for_a_lost_host_a_killed_worker_or_when_they_ask_and_never_else(assembly):
     for properties in assembly.properties("AWS::Batch::JobDefinition"):
         assert properties["RetryStrategy"] == {
             "Attempts": 3,
             "EvaluateOnExit": [
                 {"Action": "RETRY", "OnExitCode": "75"},
                 {"Action": "RETRY", "OnStatusReason": "Host EC2*"},
+                {"Action": "EXIT", "OnReason": "OutOfMemoryError*"},
+                {"Action": "RETRY", "OnExitCode": "137"},
                 {"Action": "EXIT", "OnReason": "*"},
             ],
         }

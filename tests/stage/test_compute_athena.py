@@ -1,4 +1,3 @@
-# ruff: noqa: S608 - queries over the tests' own tables
 """Athena of the embedded AWS answers what Athena answers, or says what it cannot.
 
 Expected values are those of Trino's documentation (https://trino.io/docs/current/functions.html), or computed by hand.

@@ -1,4 +1,4 @@
-"""AnnotateVariants: consequences and known significance from the sources of the reference bundle."""
+"""Annotate: consequences and known significance from the sources of the reference bundle."""
 
 import sys
 
@@ -45,4 +45,4 @@ def describe_sources(bundle: ReferenceBundle) -> bytes:
 if __name__ == "__main__":
     settings = VariantsJobSettings.from_env()
     buckets = open_buckets(analysis=settings.analysis_bucket, references=settings.references_bucket)
-    sys.exit(run_job("AnnotateVariants", annotate, settings, buckets))
+    sys.exit(run_job("Annotate", annotate, settings, buckets))
