@@ -260,7 +260,7 @@ def _variant(finding: Finding, source: BundleInput, naming: _Naming, name: str) 
             )
         )
     worst = call.worst_consequence
-    if worst:
+    if worst and worst.gene:
         components.append(_component(loinc("48018-6", "Gene studied [ID]"), valueCodeableConcept={"text": worst.gene}))
     if call.depth:
         components.append(_component(loinc("82121-5", "Allelic read depth"), valueQuantity=_reads(call.alt_depth or 0)))
@@ -288,13 +288,13 @@ def _consequence(worst: Consequence, source: BundleInput, naming: _Naming, name:
     resource = _observation(source, naming, f"consequence/{name}", "molecular-consequence", code)
     components = [
         _component(
-            loinc("51958-7", "Transcript reference sequence [ID]"), valueCodeableConcept={"text": worst.transcript}
-        ),
-        _component(
             codes.concept(GUIDE_CODES, "feature-consequence", "Feature Consequence"),
             valueCodeableConcept=codes.CONSEQUENCE.get(worst.term, {"text": worst.term}),
         ),
     ]
+    if worst.transcript:  # bcftools csq names none for an intron
+        transcript = loinc("51958-7", "Transcript reference sequence [ID]")
+        components.insert(0, _component(transcript, valueCodeableConcept={"text": worst.transcript}))
     if worst.protein_change:
         components.append(
             _component(
