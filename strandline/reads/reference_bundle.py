@@ -21,7 +21,6 @@ from strandline.landing.decompression import decompress_if_gzip
 from strandline.reads.tools import aligner_command, run_pipeline, tool_command
 
 BUNDLE_NAME: Final = "bundle.json"
-_BWA_SUFFIXES: Final = (".amb", ".ann", ".bwt", ".pac", ".sa", ".0123", ".bwt.2bit.64")  # the last two of bwa-mem2
 _READ_BYTES: Final = 1 << 20
 
 
