@@ -31,5 +31,4 @@ def load(workspace: Workspace, lake: Lake) -> None:
 if __name__ == "__main__":
     settings = LakeJobSettings.from_env()
     buckets = open_buckets(analysis=settings.analysis_bucket)
-    lake = Lake(settings.glue_database)
-    sys.exit(run_job("LoadLake", lambda workspace: load(workspace, lake), settings, buckets))
+    sys.exit(run_job("LoadLake", lambda workspace: load(workspace, Lake(settings.glue_database)), settings, buckets))

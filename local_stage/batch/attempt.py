@@ -15,6 +15,7 @@ from pathlib import Path
 
 from local_stage.batch.image import Image
 from local_stage.batch.requirements import Requirements
+from local_stage.batch.warm import WarmProcesses
 from local_stage.context import StageContext
 from local_stage.log_streams import LogStream
 from local_stage.memory_watch import WATCHER
@@ -40,8 +41,9 @@ class Result:
 class Process:
     """One attempt. `run()` blocks until it has ended; `end()` may be called from another thread."""
 
-    def __init__(self, context: StageContext, log: LogStream) -> None:
+    def __init__(self, context: StageContext, warm: WarmProcesses, log: LogStream) -> None:
         self._context = context
+        self._warm = warm
         self._log = log
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -61,16 +63,11 @@ class Process:
             with self._lock:
                 if self._end_reason is not None:
                     return Result(None, self._end_reason, stopped=True)
-                self._process = process = self._context.keeper.spawn(
-                    image.command_line(command),
-                    env={**job_environment(self._context, image, scratch), **environment},
-                    cwd=scratch,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                )
+                self._process = process = self._start(image, command, environment, scratch)
             return self._follow(process, needs, timeout_s)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+            self._warm.prepare(image, job_environment(self._context, image, image.folder))
 
     def end(self, reason: str) -> None:
         """Ask the process to end, and kill it when it does not."""
@@ -84,6 +81,15 @@ class Process:
         killer = threading.Timer(_GRACE_S, _signal_group, (process, signal.SIGKILL))
         killer.daemon = True
         killer.start()
+
+    def _start(
+        self, image: Image, command: Sequence[str], environment: Mapping[str, str], scratch: Path
+    ) -> "subprocess.Popen[bytes]":
+        whole = {**job_environment(self._context, image, scratch), **environment}
+        waiting = self._warm.take(image, command, whole, scratch)
+        return waiting or self._context.keeper.spawn(
+            image.command_line(command), env=whole, cwd=scratch, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
 
     def _follow(self, process: "subprocess.Popen[bytes]", needs: Requirements, timeout_s: int | None) -> Result:
         printer = threading.Thread(target=self._print, args=(process,), name="batch-log", daemon=True)

@@ -17,6 +17,7 @@ from local_stage.batch.dependencies import failed_dependency, ready
 from local_stage.batch.image import ImageError, read_image
 from local_stage.batch.job import Attempt, Job, JobStatus, now_ms
 from local_stage.batch.requirements import Machine
+from local_stage.batch.warm import WarmProcesses
 from local_stage.context import StageContext
 from local_stage.log_streams import LogStream
 
@@ -58,6 +59,7 @@ class Engine:
         self._runnable: list[Job] = []
         self._processes: dict[str, Process] = {}
         self._vcpus_used: dict[str, float] = defaultdict(float)
+        self._warm = WarmProcesses(context)
         self._stopped = False
 
     def submit(self, jobs: Sequence[Job]) -> None:
@@ -112,6 +114,7 @@ class Engine:
             self._runnable.clear()
             for process in self._processes.values():
                 process.end("the embedded AWS is stopping")
+        self._warm.stop()
 
     def _move(self, job: Job, status: JobStatus, reason: str | None = None) -> None:
         job.status = status
@@ -214,7 +217,9 @@ class Engine:
             image = read_image(self._resolve_image(job.container.image))
         except (ImageError, LookupError, OSError) as error:
             return Result(None, f"CannotPullContainerError: {_text(error)}")
-        process = Process(self._context, LogStream(self._context, job.container.log_group, attempt.log_stream))
+        process = Process(
+            self._context, self._warm, LogStream(self._context, job.container.log_group, attempt.log_stream)
+        )
         with self.changed:
             job.attempts.append(attempt)
             if job.stop_reason is not None:

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 
 import numpy as np
 import typer
+from pysam import set_verbosity
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -74,6 +75,7 @@ def demo(
 
     Example: strandline demo --out strandline-demo
     """
+    set_verbosity(0)  # htslib talks of details on stderr; what fails raises
     began = time.monotonic()
     deployment = connect(LOCAL, start=True)
     say(f"the embedded AWS is up after {time.monotonic() - began:.1f} s")

@@ -3,42 +3,56 @@
 0 success, 2 usage, 65 bad input, 70 internal error, 75 try again.
 """
 
+import errno
 import os
 import sys
 import traceback
+from importlib import import_module
 from typing import Final
 
-import click
 import typer
-from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
-from pysam import set_verbosity
+import typer.exceptions
 
-from strandline.cli import analysis, demo, drafts, querying, stage, validation
 from strandline.cli.console import say
-from strandline.cli.following import SubmissionFailedError
 from strandline.errors import RejectedInputError, TemporaryError
 
+USAGE_EXIT_CODE: Final = 2
 INTERNAL_EXIT_CODE: Final = 70
 INTERRUPTED_EXIT_CODE: Final = 130
+COMMANDS: Final = {  # command to module and function; only the asked one is imported, so that each starts quickly
+    "demo": ("demo", "demo"),
+    "stage": ("stage", "app"),
+    "validate": ("validation", "validate"),
+    "run": ("analysis", "run_sample"),
+    "submit": ("analysis", "submit_sheet"),
+    "status": ("analysis", "show_status"),
+    "query": ("querying", "query"),
+    "tables": ("querying", "tables"),
+    "fhir": ("drafts", "fhir"),
+    "report": ("drafts", "report"),
+}
 
-app = typer.Typer(
-    name="strandline",
-    help="Sequencing reads in; a queryable variant lake, FHIR bundles and reports out.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-app.command("demo")(demo.demo)
-app.add_typer(stage.app, name="stage")
-app.command("validate")(validation.validate)
-app.command("run")(analysis.run_sample)
-app.command("submit")(analysis.submit_sheet)
-app.command("status")(analysis.show_status)
-app.command("query")(querying.query)
-app.command("tables")(querying.tables)
-app.command("fhir")(drafts.fhir)
-app.command("report")(drafts.report)
+
+def build_app(arguments: list[str]) -> typer.Typer:
+    """Return the application with the command that `arguments` begin with, or with all of them."""
+    app = typer.Typer(
+        name="strandline",
+        help="Sequencing reads in; a queryable variant lake, FHIR bundles and reports out.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(lambda: None)  # keeps a single command a subcommand
+    asked = arguments[0] if arguments and arguments[0] in COMMANDS else None
+    for name, (module, attribute) in COMMANDS.items():
+        if asked in {None, name}:
+            command = getattr(import_module(f"strandline.cli.{module}"), attribute)
+            if isinstance(command, typer.Typer):
+                app.add_typer(command, name=name)
+            else:
+                app.command(name)(command)
+    return app
 
 
 def run() -> None:
@@ -51,38 +65,49 @@ def invoke(arguments: list[str]) -> int:
 
     With STRANDLINE_DEBUG set, the traceback of an internal error is printed too.
     """
-    set_verbosity(0)  # htslib talks of details on stderr; what fails raises
     try:
-        result = app(arguments, standalone_mode=False)
-    except RejectedInputError as error:
-        return _fail(f"{error.code}: {error.message}", error.EXIT_CODE)
-    except TemporaryError as error:
-        return _fail(f"{error.code}: {error.message}", error.EXIT_CODE)
-    except SubmissionFailedError as error:
-        return _fail(str(error), INTERNAL_EXIT_CODE)
-    except click.exceptions.Abort:
+        result = build_app(arguments)(arguments, standalone_mode=False)
+    except (typer.Abort, KeyboardInterrupt):
         return _fail("interrupted", INTERRUPTED_EXIT_CODE)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except EndpointConnectionError:
-        return _fail("aws_unreachable: nothing answers there: run 'strandline stage up'", TemporaryError.EXIT_CODE)
-    except (ClientError, BotoCoreError) as error:
-        return _fail(f"aws_refused: {error}", INTERNAL_EXIT_CODE)
-    except OSError as error:
-        return _fail(f"{_os_code(error)}: {error.filename or 'a file'}: {error.strerror}", INTERNAL_EXIT_CODE)
+    except typer.exceptions.TyperException as error:
+        words = error.format_message().removesuffix(".")
+        if "\n" in words:  # the help of a group that was called without a command
+            say(words)
+            return USAGE_EXIT_CODE
+        return _fail(f"usage: {words}; see 'strandline --help'", USAGE_EXIT_CODE)
     except Exception as error:
-        if os.environ.get("STRANDLINE_DEBUG"):
+        code, message = _explain(error)
+        if code == INTERNAL_EXIT_CODE and os.environ.get("STRANDLINE_DEBUG"):
             traceback.print_exc()
-        what = f"{type(error).__name__}: {error}".splitlines()[0]
-        return _fail(f"internal_error: {what}; run again with STRANDLINE_DEBUG=1 for more", INTERNAL_EXIT_CODE)
+        return _fail(message, code)
     return result if isinstance(result, int) else 0
+
+
+def _explain(error: Exception) -> tuple[int, str]:
+    """Return the exit code and the words for a failure."""
+    # what is not loaded cannot have raised; loading either costs a tenth of a second
+    from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError  # noqa: PLC0415
+
+    from strandline.cli.following import SubmissionFailedError  # noqa: PLC0415
+
+    match error:
+        case RejectedInputError() | TemporaryError():
+            return error.EXIT_CODE, f"{error.code}: {error.message}"
+        case SubmissionFailedError():
+            return INTERNAL_EXIT_CODE, str(error)
+        case EndpointConnectionError():
+            return TemporaryError.EXIT_CODE, "aws_unreachable: nothing answers there: run 'strandline stage up'"
+        case ClientError() | BotoCoreError():
+            return INTERNAL_EXIT_CODE, f"aws_refused: {error}"
+        case OSError(errno=errno.ENOSPC):
+            return INTERNAL_EXIT_CODE, f"disk_full: {error.filename or 'the disk'} is full: free space and run again"
+        case OSError():
+            return INTERNAL_EXIT_CODE, f"file_error: {error.filename or 'a file'}: {error.strerror}"
+        case _:
+            what = f"{type(error).__name__}: {error}".splitlines()[0]
+            return INTERNAL_EXIT_CODE, f"internal_error: {what}; run again with STRANDLINE_DEBUG=1 for more"
 
 
 def _fail(message: str, code: int) -> int:
     say(f"strandline: {' '.join(message.split())}")
     return code
-
-
-def _os_code(error: OSError) -> str:
-    return "disk_full" if error.errno == 28 else "file_error"

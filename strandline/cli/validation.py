@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pysam import set_verbosity
 
 from strandline.cli.console import OutputFormat, print_rows
 from strandline.cli.references import open_reference
@@ -21,6 +22,7 @@ def validate(
 
     Example: strandline validate HG002_R1.fq.gz HG002_R2.fq.gz --format json
     """
+    set_verbosity(0)  # htslib talks of details on stderr; what fails raises
     fasta, contigs = None, None
     if reference:
         opened = open_reference(reference)

@@ -1,0 +1,36 @@
+"""Runs one job of one image, whose libraries it imports while it waits: `python waiter.py JOB_FILE`.
+
+One line of JSON on stdin says what to run: `argv`, `env` (the whole environment) and `cwd`. The end of stdin instead
+means that no job came. Importing a job file has no effects, so the work begins only when the file runs as a program.
+"""
+
+import importlib.util
+import json
+import os
+import runpy
+import sys
+import tempfile
+
+
+def main(job_file: str) -> None:
+    """Import what the job imports, wait, and become the job."""
+    sys.path[0] = os.path.dirname(job_file)  # noqa: PTH120 - as the interpreter does for `python JOB_FILE`
+    spec = importlib.util.spec_from_file_location("job_in_waiting", job_file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{job_file} cannot be imported")
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    line = sys.stdin.readline()
+    if not line:
+        return
+    asked = json.loads(line)
+    os.environ.clear()
+    os.environ.update(asked["env"])
+    os.chdir(asked["cwd"])
+    tempfile.tempdir = None  # it may have been asked for already, in another environment
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    sys.argv = [job_file, *asked["argv"]]
+    runpy.run_path(job_file, run_name="__main__")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
