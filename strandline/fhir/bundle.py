@@ -101,6 +101,7 @@ def _specimen(source: BundleInput, naming: _Naming) -> Json:
 
 
 def _report(source: BundleInput, naming: _Naming, study: Json, observations: Iterable[Json]) -> Json:
+    results = [{"reference": f"urn:uuid:{item['id']}"} for item in observations]
     return {
         "resourceType": "DiagnosticReport",
         "id": naming.id_of("report"),
@@ -119,7 +120,7 @@ def _report(source: BundleInput, naming: _Naming, study: Json, observations: Ite
         "effectiveDateTime": source.issued.isoformat(timespec="seconds"),
         "issued": source.issued.isoformat(timespec="milliseconds"),
         "specimen": [naming.reference_to("specimen")],
-        "result": [{"reference": f"urn:uuid:{item['id']}"} for item in observations],
+        **({"result": results} if results else {}),  # FHIR knows no empty list
         "conclusion": _conclusion(source.findings),
     }
 
