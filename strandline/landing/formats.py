@@ -76,9 +76,11 @@ def validate_files(
     waiting = list(paths)
     while waiting:
         path = waiting.pop(0)
-        mate = next((other for other in waiting if _are_mates(path, other)), None)
+        mate = next((other for other in waiting if _are_mates(path, other) or _are_mates(other, path)), None)
         if mate:
             waiting.remove(mate)
+            if _are_mates(mate, path):
+                path, mate = mate, path
         try:
             summary = _validate(path, mate, reference, length_by_contig)
             checked = [path, mate] if mate else [path]
