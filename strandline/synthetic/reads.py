@@ -36,7 +36,7 @@ def write_reads(
 ) -> int:
     """Write a pair of gzip FASTQ files at `depth` reads a base over both haplotypes and return the number of pairs.
 
-    A base of quality q is wrong with probability 10^(-q/10) (Phred).
+    A base of quality q is drawn anew with probability 10^(-q/10) (Phred), so three in four of those are wrong.
     """
     mates1: list[_Mates] = []
     mates2: list[_Mates] = []
