@@ -1,0 +1,147 @@
+"""Calls as rows of the lake. LAK-01. The column list is that of the table definitions which infra deploys."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.resources import files
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from strandline.lake import rows
+from strandline.lake.rows import LoadedSample, sample_row, variant_batches
+from strandline.lake.tables import lake_tables
+from strandline.landing.manifest import SampleDeclaration
+from tests.unit.made_up import QUALITY, call, consequence
+
+LOADED = LoadedSample("s-1", SampleDeclaration(sample_id="HG002", subject_id="PT00042"), "slice", "0c2b")
+DEFINITIONS = json.loads(files("strandline.lake").joinpath("tables.json").read_bytes())
+ICEBERG_TYPES = {"boolean", "int", "long", "float", "double", "date", "timestamp", "timestamptz", "string"}
+
+
+@pytest.mark.parametrize("name", ["variants", "samples"])
+def test_a_table_is_defined_soundly(name):
+    """Iceberg specification, primitive types; every partition and sort column exists; every column says what it is."""
+    table = DEFINITIONS[name]
+    columns = {column["name"]: column for column in table["columns"]}
+    assert len(columns) == len(table["columns"])
+    for column in columns.values():
+        assert set(column) == {"name", "type", "required", "doc"}
+        assert column["type"] in ICEBERG_TYPES
+        assert column["doc"].endswith(".")
+    assert table["description"]
+    assert {part["source"] for part in table["partition"]} <= set(columns)
+    assert {part["transform"] for part in table["partition"]} <= {"identity"}
+    assert table["sort"]
+    assert set(table["sort"]) <= set(columns)
+    assert columns["submission_id"]["required"]  # what a load replaces rows by
+
+
+def test_the_arrow_schema_says_types_and_what_must_be_there():
+    schema = lake_tables()["variants"].arrow_schema()
+    assert schema.field("position") == pa.field("position", pa.int64(), nullable=False)
+    assert schema.field("quality") == pa.field("quality", pa.float64(), nullable=True)
+    loaded_at = lake_tables()["samples"].arrow_schema().field("loaded_at")
+    assert loaded_at.type == pa.timestamp("us", tz="UTC")
+
+
+def test_a_call_becomes_one_row_column_by_column():
+    (table,) = variant_batches([call()], LOADED)
+    assert table.schema == lake_tables()["variants"].arrow_schema()
+    assert table.to_pylist() == [
+        {
+            "sample_id": "HG002",
+            "submission_id": "s-1",
+            "contig": "chr13",
+            "position": 32_316_461,
+            "end_position": 32_316_461,
+            "ref": "G",
+            "alt": "A",
+            "variant_type": "SNV",
+            "quality": 221.3,
+            "filters": "PASS",
+            "genotype": "0/1",
+            "zygosity": "HET",
+            "phased": False,
+            "depth": 33,
+            "ref_depth": 18,
+            "alt_depth": 14,
+            "genotype_quality": 99,
+            "gene": "BRCA2",
+            "transcript": "ENST00000380152",
+            "consequence": "stop_gained",
+            "protein_change": "12W>12*",
+            "clinvar_id": "900001",
+            "clinvar_significance": "Pathogenic",
+            "rsid": "rs80358981",
+            "reference_name": "slice",
+            "reference_version": "0c2b",
+        }
+    ]
+
+
+def test_what_is_absent_is_null_and_never_an_empty_text_or_zero():
+    bare = call(
+        quality=None,
+        depth=None,
+        ref_depth=None,
+        alt_depth=None,
+        genotype_quality=None,
+        consequences=(),
+        clinvar_id=None,
+        clinvar_significance=None,
+        identifier=None,
+    )
+    in_intron = replace(bare, consequences=(consequence("intron", transcript="", protein_change=None),))
+    named_otherwise = replace(bare, identifier="COSV52")
+    (table,) = variant_batches([bare, in_intron, named_otherwise], LOADED)
+    optional = [field.name for field in table.schema if field.nullable]
+    first, second, third = table.select(optional).to_pylist()
+    assert set(first.values()) == set(third.values()) == {None}
+    assert {key: value for key, value in second.items() if value is not None} == {
+        "gene": "BRCA2",
+        "consequence": "intron",
+    }
+
+
+def test_failed_filters_and_the_last_base_of_a_deletion_are_kept():
+    (table,) = variant_batches([call(position=100, ref="ATG", alt="A", filters=("LowQual", "LowDepth"))], LOADED)
+    (row,) = table.to_pylist()
+    assert (row["filters"], row["end_position"], row["variant_type"]) == ("LowQual;LowDepth", 102, "DELETION")
+
+
+def test_a_hundred_thousand_rows_are_held_at_once():
+    assert rows.ROWS_PER_BATCH == 100_000
+
+
+@settings(max_examples=25)
+@given(st.lists(st.integers(1, 10**9), max_size=40), st.integers(1, 7))
+def test_as_many_rows_come_out_as_calls_go_in_and_in_their_order(positions, rows_per_batch):
+    before, rows.ROWS_PER_BATCH = rows.ROWS_PER_BATCH, rows_per_batch
+    try:
+        batches = list(variant_batches((call(position=position) for position in positions), LOADED))
+    finally:
+        rows.ROWS_PER_BATCH = before
+    assert [position for batch in batches for position in batch["position"].to_pylist()] == positions
+    assert all(0 < batch.num_rows <= rows_per_batch for batch in batches)
+
+
+def test_a_sample_becomes_one_row():
+    now = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
+    table = sample_row(LOADED, QUALITY, variant_count=12, now=now)
+    assert table.to_pylist() == [
+        {
+            "sample_id": "HG002",
+            "submission_id": "s-1",
+            "subject_id": "PT00042",
+            "sex": "UNKNOWN",
+            "assay": "WGS",
+            "reference_name": "slice",
+            "reference_version": "0c2b",
+            "variant_count": 12,
+            "mean_depth": 31.4,
+            "loaded_at": now,
+        }
+    ]
