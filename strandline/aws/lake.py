@@ -1,6 +1,5 @@
 """The lake's Iceberg tables through the Glue catalog: replace a submission's rows in one commit."""
 
-import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
@@ -8,6 +7,7 @@ import boto3
 from pyiceberg.catalog.glue import GlueCatalog
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.expressions import EqualTo, Reference
+from pyiceberg.io.pyarrow import PyArrowFileIO
 
 from strandline.errors import TemporaryError
 
@@ -55,9 +55,9 @@ def _replace(table: "Table", submission_id: str, batches: "Iterable[pa.Table]") 
 
 def _open_catalog() -> GlueCatalog:
     """Open the catalog where boto3 finds AWS: pyiceberg's own file access does not read AWS_ENDPOINT_URL."""
-    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]  # pyarrow would load it for half a second, unused
     session = boto3.Session()
-    properties = {"glue.region": session.region_name or "", "s3.region": session.region_name or ""}
+    properties = {"py-io-impl": f"{PyArrowFileIO.__module__}.{PyArrowFileIO.__name__}"}
+    properties |= {"glue.region": session.region_name or "", "s3.region": session.region_name or ""}
     endpoint = str(session.client("s3").meta.endpoint_url)
     if "amazonaws.com" not in endpoint:
         properties |= {"glue.endpoint": endpoint, "s3.endpoint": endpoint}
