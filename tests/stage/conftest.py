@@ -12,7 +12,7 @@ from strandline.aws.deployment import Deployment, Endpoint
 from strandline.aws.submitting import prepare_submission, register_reference, upload_submission
 from strandline.cli.analysis import declare_sample
 from strandline.cli.following import follow
-from strandline.landing.manifest import Manifest, ReferenceName
+from strandline.landing.manifest import Manifest, ReferenceName, derive_submission_id
 from strandline.reads.reference_bundle import ReferenceBundle, make_bundle
 from strandline.synthetic.family import Family, make_family, to_assertions_vcf, to_vcf
 from strandline.synthetic.genome import Genome, make_genome, to_fasta, to_gff3
@@ -98,6 +98,10 @@ class Lab:
         return prepare_submission(
             declare_sample(sample_id), self.made_up.reads, self.made_up.reference_name, None
         ).manifest
+
+    def manifest_id(self, sample_id: str) -> str:
+        """Return the submission id that `send` would use."""
+        return derive_submission_id(self.manifest_of(sample_id))
 
     def wait(self, submission_id: str):
         """Follow a submission to its end and return its record."""
