@@ -23,7 +23,10 @@ def main() -> int:
     parser.add_argument("requirements", type=Path, help="requirements.txt or requirements-dev.txt")
     requirements: Path = parser.parse_args().requirements
     if not SUPPORTED[0] <= sys.version_info[:2] < SUPPORTED[1]:
-        return _refuse(f"Python {sys.version.split()[0]} is not supported", "use Python 3.11, 3.12 or 3.13: make PYTHON=python3.12 setup")
+        return _refuse(
+            f"Python {sys.version.split()[0]} is not supported",
+            "use Python 3.11, 3.12 or 3.13: make PYTHON=python3.12 setup",
+        )
     environment = ROOT / ".venv"
     python = environment / "bin" / "python"
     stamp = environment / f".{requirements.stem}.sha256"
@@ -43,7 +46,10 @@ def main() -> int:
         _run([*install, "-r", str(requirements)])
         _run([*install, "--no-deps", "--editable", str(ROOT)])
     except subprocess.CalledProcessError as error:
-        return _refuse(f"the installer ended with exit code {error.returncode}", "read its message above, then run make setup again")
+        return _refuse(
+            f"the installer ended with exit code {error.returncode}",
+            "read its message above, then run make setup again",
+        )
     stamp.write_text(wanted)
     _say(f"environment ready in {time.monotonic() - started:.0f} s")
     return 0
