@@ -18,7 +18,9 @@ def main(job_file: str) -> None:
     spec = importlib.util.spec_from_file_location("job_in_waiting", job_file)
     if spec is None or spec.loader is None:
         raise ImportError(f"{job_file} cannot be imported")
+    sys.dont_write_bytecode = True  # a program's own file leaves none beside it either
     spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    sys.dont_write_bytecode = False
     line = sys.stdin.readline()
     if not line:
         return

@@ -26,8 +26,8 @@ def vcf(tmp_path: Path) -> Path:
     return path
 
 
-def children() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
+def children() -> set[int]:
+    return {child.pid for child in psutil.Process().children()}  # a stage of other tests may be among them
 
 
 def test_each_command_reads_the_output_of_the_one_before(tmp_path):
@@ -66,15 +66,17 @@ def test_of_two_that_failed_by_themselves_the_first_is_named():
 
 
 def test_no_process_is_left_when_a_tool_is_not_there():
+    before = children()
     with pytest.raises(FileNotFoundError):
         run_pipeline([shell("exec sleep 60"), ["/nonexistent/tool"]])
-    assert children() == []
+    assert children() <= before
 
 
 def test_much_data_flows_through(tmp_path):
+    before = children()
     run_pipeline([shell("head -c 20000000 /dev/zero"), shell("cat"), shell("cat")], tmp_path / "out")
     assert (tmp_path / "out").stat().st_size == 20_000_000
-    assert children() == []
+    assert children() <= before
 
 
 def test_the_words_of_a_quiet_tool_are_dropped(capfd):
