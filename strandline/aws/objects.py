@@ -23,8 +23,18 @@ class S3Objects:
         self.bucket = bucket
 
     def read(self, key: str, *, limit_bytes: int, version_id: str | None = None) -> bytes:
-        """Return a small object's bytes, at most `limit_bytes` + 1 of them: the one more tells that it is larger."""
-        return bytes(self._open(key, version_id).read(limit_bytes + 1))
+        """Return a small object's bytes, at most `limit_bytes` + 1 of them: the one more tells that it is larger.
+
+        Raises:
+            RejectedInputError: `object_missing`.
+            TemporaryError: `stream_cut`.
+        """
+        body = b""
+        for chunk in self.stream(key, version_id=version_id):
+            body += chunk
+            if len(body) > limit_bytes:
+                break
+        return body[: limit_bytes + 1]
 
     def stream(self, key: str, *, version_id: str | None = None) -> Iterator[bytes]:
         """Yield an object's bytes in chunks of at most 1 MiB.

@@ -72,7 +72,9 @@ def validate_submission(
     reads = open_file(first), open_file(second)
     try:
         summary = validate_fastq_pair(*(FastqSource(stream.name, stream.chunks()) for stream in reads))
-    except RejectedInputError:
+    except RejectedInputError as error:
+        if error.code == "object_missing":
+            raise
         for stream in reads:
             stream.drain()  # a changed byte is the better explanation of whatever else is wrong
             stream.verify()
