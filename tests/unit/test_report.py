@@ -62,7 +62,7 @@ def page(**changes: object) -> Page:
 
 
 def findings(*calls: object) -> Findings:
-    return select_findings(calls, annotated=True)  # type: ignore[arg-type]  # made by `call`
+    return select_findings(calls, annotated=True)
 
 
 def test_findings_come_before_coverage_limits_and_method():

@@ -1,0 +1,172 @@
+"""`S3Objects`: whole or not at all, by version, within limits. And what a lab does at the door."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import IncompleteReadError, ReadTimeoutError
+from botocore.response import StreamingBody
+
+from strandline.aws.objects import CHUNK_BYTES, S3Objects
+from strandline.aws.submitting import prepare_submission, register_reference, upload_submission
+from strandline.errors import RejectedInputError, TemporaryError
+from strandline.journey import landing_key, manifest_key, reference_key
+from strandline.landing.manifest import FileRole, ReferenceName, parse_manifest
+from strandline.reads.reference_bundle import BUNDLE_NAME, ReferenceFile, ReferenceRole
+from tests.integration.conftest import READS, REFERENCE, SAMPLE
+
+
+class CutStream:
+    """A client whose object streams end before they are whole."""
+
+    def __init__(self, body: bytes, said_bytes: int) -> None:
+        self._body = body
+        self._said = said_bytes
+
+    def get_object(self, **_: Any) -> dict[str, Any]:
+        return {"Body": StreamingBody(io.BytesIO(self._body), self._said)}  # a new one for each read
+
+
+class TimedOut:
+    """A client whose object streams stop answering after the first chunk."""
+
+    def get_object(self, **_: Any) -> dict[str, Any]:
+        return {"Body": self}
+
+    def iter_chunks(self, size: int) -> Any:
+        yield b"x" * size
+        raise ReadTimeoutError(endpoint_url="https://s3")
+
+
+@pytest.mark.parametrize("client", [CutStream(b"half", 8), TimedOut()], ids=["cut", "timed-out"])
+def test_a_stream_that_is_cut_leaves_no_file_and_can_be_tried_again(tmp_path, client):
+    with pytest.raises(TemporaryError, match=r"^stream_cut: the connection was lost while reading k$"):
+        S3Objects(client, "bucket").download("k", tmp_path / "file")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(TemporaryError, match=r"^stream_cut: "):
+        S3Objects(client, "bucket").read("k", limit_bytes=2 * CHUNK_BYTES)
+
+
+def test_the_fault_that_is_translated_is_the_one_that_botocore_raises():
+    with pytest.raises(IncompleteReadError):
+        list(StreamingBody(io.BytesIO(b"half"), 8).iter_chunks())
+
+
+def test_a_download_replaces_what_stood_there(aws, tmp_path):
+    bucket = aws.bucket("analysis")
+    body = bytes(range(256)) * 5000
+    bucket.write("k", body)
+    (tmp_path / "file").write_bytes(b"older")
+    assert bucket.download("k", tmp_path / "file").read_bytes() == body
+    assert [len(chunk) for chunk in bucket.stream("k")] == [CHUNK_BYTES, len(body) - CHUNK_BYTES]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_missing_object_leaves_what_stood_there_and_is_named(aws, tmp_path):
+    (tmp_path / "file").write_bytes(b"older")
+    with pytest.raises(RejectedInputError, match=r"^object_missing: k is not in its bucket"):
+        aws.bucket("analysis").download("k", tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == b"older"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_versions_are_told_apart(aws):
+    bucket = aws.bucket("landing")
+    first = aws.land("s-1", "f", b"first")
+    second = aws.land("s-1", "f", b"second")
+    key = landing_key("s-1", "f")
+    assert bucket.read(key, limit_bytes=100, version_id=first.version_id) == b"first"
+    assert bucket.read(key, limit_bytes=100, version_id=second.version_id) == b"second"
+    assert bucket.read(key, limit_bytes=100) == b"second"
+
+
+def test_at_most_one_byte_more_than_the_limit_is_read(aws):
+    bucket = aws.bucket("analysis")
+    bucket.write("k", b"0123456789")
+    assert bucket.read("k", limit_bytes=10) == b"0123456789"
+    assert bucket.read("k", limit_bytes=4) == b"01234"
+
+
+def test_existence_is_told_and_an_upload_keeps_its_type(aws, tmp_path):
+    bucket = aws.bucket("analysis")
+    assert not bucket.exists("k")
+    (tmp_path / "f").write_bytes(b"<html>")
+    bucket.upload(tmp_path / "f", "k", content_type="text/html")
+    assert bucket.exists("k")
+    head = aws.s3.head_object(Bucket="analysis", Key="k", ChecksumMode="ENABLED")
+    assert head["ContentType"] == "text/html"
+    assert head["ChecksumSHA256"]
+
+
+class Recorded(S3Objects):
+    """A bucket that remembers in which order its objects were finished."""
+
+    def __init__(self, client: Any, bucket: str) -> None:
+        super().__init__(client, bucket)
+        self.keys: list[str] = []
+
+    def upload(self, path: Path, key: str, **options: Any) -> None:
+        super().upload(path, key, **options)
+        self.keys.append(key)
+
+    def write(self, key: str, body: bytes, **options: Any) -> None:
+        super().write(key, body, **options)
+        self.keys.append(key)
+
+
+@pytest.fixture
+def reads(tmp_path: Path) -> tuple[Path, Path]:
+    paths = tmp_path / "one.fastq.gz", tmp_path / "two.fq.gz"
+    for path, body in zip(paths, READS.values(), strict=True):
+        path.write_bytes(body)
+    return paths
+
+
+def test_the_manifest_goes_last_and_describes_what_was_uploaded(aws, tmp_path, reads):
+    """ING-01, ING-02."""
+    (tmp_path / "panel.bed").write_bytes(b"c\t0\t10\n")
+    name = ReferenceName(name="slice", version="0c2b")
+    submission = prepare_submission(SAMPLE, reads, name, tmp_path / "panel.bed")
+    landing, told = Recorded(aws.s3, "landing"), []
+    upload_submission(landing, submission, "s-1", told.append)
+    assert landing.keys[-1] == manifest_key("s-1")
+    names = [f"{SAMPLE.sample_id}_R1.fastq.gz", f"{SAMPLE.sample_id}_R2.fastq.gz", "regions.bed"]
+    assert sorted(landing.keys[:-1]) == sorted(landing_key("s-1", name) for name in names)
+    assert told == names
+    manifest = parse_manifest(landing.read(manifest_key("s-1"), limit_bytes=10_000))
+    assert manifest == submission.manifest
+    assert [file.role for file in manifest.files] == [FileRole.READS_1, FileRole.READS_2, FileRole.REGIONS]
+    for file in manifest.files:
+        assert len(landing.read(landing_key("s-1", file.name), limit_bytes=10_000)) == file.size_bytes
+
+
+def test_a_file_that_is_not_there_or_is_given_twice_is_refused_before_anything_is_sent(tmp_path, reads):
+    name = ReferenceName(name="slice", version="0c2b")
+    with pytest.raises(RejectedInputError, match=r"^file_not_found: .*nowhere\.fq: No such file"):
+        prepare_submission(SAMPLE, (reads[0], tmp_path / "nowhere.fq"), name, None)
+    with pytest.raises(RejectedInputError, match=r"^same_file_twice: "):
+        prepare_submission(SAMPLE, (reads[0], reads[0]), name, None)
+
+
+def test_a_reference_is_there_whole_or_not_at_all(aws, tmp_path):
+    """ANA-09: its description goes last; registering twice uploads once."""
+    files = []
+    for name in ("reference.fa", "reference.fa.fai"):
+        (tmp_path / name).write_bytes(name.encode())
+        files.append(ReferenceFile(name=name, role=ReferenceRole.FASTA, size_bytes=len(name), sha256="0" * 64))
+    bundle = REFERENCE.model_copy(update={"files": tuple(files)})
+    references = Recorded(aws.s3, "references")
+    assert register_reference(references, bundle, tmp_path)
+    assert references.keys[-1] == reference_key("slice", "0c2b", BUNDLE_NAME)
+    assert len(references.keys) == 3
+    assert not register_reference(references, bundle, tmp_path)
+    assert len(references.keys) == 3
+
+
+def test_a_reference_whose_upload_fails_is_not_registered(aws, tmp_path):
+    missing = ReferenceFile(name="reference.fa", role=ReferenceRole.FASTA, size_bytes=1, sha256="0" * 64)
+    references = aws.bucket("references")
+    with pytest.raises(FileNotFoundError):
+        register_reference(references, REFERENCE.model_copy(update={"files": (missing,)}), tmp_path)
+    assert not references.exists(reference_key("slice", "0c2b", BUNDLE_NAME))
