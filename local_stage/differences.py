@@ -48,12 +48,29 @@ _KNOWN = (
     Difference(
         "Lambda", "runs on Amazon Linux in its own machine", "runs as a process of this machine with its Python"
     ),
+    Difference("Lambda", "sources of many kinds, with filters", "SQS queues, without filters"),
+    Difference("Lambda", "failed asynchronous calls are tried again after minutes", "after one and two seconds"),
     Difference(
         "Batch", "jobs run in their container image", "jobs run the image's entry point as a process of this machine"
     ),
     Difference(
+        "Batch", "every container starts anew", "after a first job of an image a process waits, its libraries imported"
+    ),
+    Difference("Batch", "30 s between SIGTERM and SIGKILL", "5 s"),
+    Difference(
+        "Batch", "a job waits until its vCPUs are free", "a job that asks for more than the machine has gets them all"
+    ),
+    Difference("Batch", "GPUs as the instances have them", "none: a job that asks for one fails and says so"),
+    Difference("Step Functions", "executions write logs", "the history is kept; no log is written"),
+    Difference(
+        "Step Functions",
+        "integrates with every service",
+        "Lambda, Batch, Athena, DynamoDB, SNS, SQS, EventBridge; another is refused when the machine is created",
+    ),
+    Difference(
         "Athena", "Trino runs the query", "DuckDB runs it after translation; what has no translation is an error"
     ),
+    Difference("Athena", "CTAS, UNLOAD, INSERT, EXPLAIN, CSV and JSON tables", "refused; jobs write the lake"),
 )
 
 
