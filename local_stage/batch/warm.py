@@ -35,8 +35,13 @@ class WarmProcesses:
         if not _can_wait(image):
             return
         with self._lock, contextlib.suppress(RuntimeError):  # the keeper refuses once the embedded AWS stops
-            if self._stopped or (image.folder in self._waiting and self._waiting[image.folder].poll() is None):
+            if self._stopped:
                 return
+            waiting = self._waiting.get(image.folder)
+            if waiting is not None and waiting.poll() is None:
+                return
+            if waiting is not None:
+                self._end(waiting)
             self._waiting[image.folder] = self._context.keeper.spawn(
                 [sys.executable, _WAITER, image.folder / "job.py"],
                 env=environment,
@@ -61,6 +66,7 @@ class WarmProcesses:
         except OSError:  # it died while it waited
             self._end(process)
             return None
+        process.stdin = None  # given away: whoever follows the process only reads
         return process
 
     def stop(self) -> None:
