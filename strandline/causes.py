@@ -58,13 +58,15 @@ def explain_failure(step: str, error: str, cause: str, given: GivenCause | None)
         code, message = _split(str(details.get("errorMessage", cause)))
         return Conclusion(Verdict.FAILED, code, f"{message}; it did not pass by itself: try again later")
     if error == "States.Timeout":
-        return _failed("step_timed_out", f"{step} took longer than its time limit: look at its log, then redrive")
+        return _failed("step_timed_out", f"{step} took longer than its time limit: look at its log, then submit again")
     if "Container" in details or "JobId" in details:
         return _explain_job(step, details, given)
     if error == "Sandbox.Timedout" or "timed out" in cause:
-        return _failed("step_timed_out", f"{step} took longer than its function may: redrive, or raise the limit")
+        return _failed("step_timed_out", f"{step} took longer than its function may: submit again, or raise the limit")
     if error.startswith(("Runtime.ExitError", "Runtime.OutOfMemory")) or "Runtime exited" in cause:
-        return _failed("worker_killed", f"the function of {step} was ended from outside or ran out of memory: redrive")
+        return _failed(
+            "worker_killed", f"the function of {step} was ended from outside or ran out of memory: submit again"
+        )
     if error == "Batch.AWSBatchException" or error.startswith("Batch."):
         return _failed("job_not_accepted", f"AWS Batch did not accept the job of {step}: check its queue and quotas")
     return _failed("internal_error", f"{step} failed with {error}: look at its log; this is a fault of the platform")
@@ -79,11 +81,11 @@ def _explain_job(step: str, details: dict[str, Any], given: GivenCause | None) -
     if "OutOfMemory" in reason:
         return _failed("out_of_memory", f"{step} used more memory than its job may: give the job definition more")
     if "Host EC2" in reason:
-        return _failed("host_reclaimed", f"{step} lost its host on every attempt: redrive, or use On-Demand hosts")
+        return _failed("host_reclaimed", f"{step} lost its host on every attempt: submit again, or use On-Demand hosts")
     if "timeout" in reason.lower():
-        return _failed("step_timed_out", f"{step} took longer than its job may: look at its log, then redrive")
+        return _failed("step_timed_out", f"{step} took longer than its job may: look at its log, then submit again")
     if exit_code == _KILLED:
-        return _failed("worker_killed", f"the worker of {step} was killed from outside: redrive the submission")
+        return _failed("worker_killed", f"the worker of {step} was killed from outside: submit again")
     if given:
         return Conclusion(Verdict.FAILED, given.code, given.message)
     if exit_code is None:

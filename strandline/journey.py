@@ -41,7 +41,7 @@ ALLOWED_MOVES: dict[SubmissionState, frozenset[SubmissionState]] = {
     _S.RELEASED: frozenset({_S.AMENDED, _S.WITHDRAWN}),
     _S.AMENDED: frozenset({_S.AMENDED, _S.WITHDRAWN}),
     _S.WITHDRAWN: frozenset(),
-    # a redrive of the workflow goes on from the step that failed
+    # an operator may let the workflow go on once the cause is mended
     _S.FAILED: frozenset({_S.VALIDATING, _S.ANALYSING, _S.LOADED, _S.IN_REVIEW, _S.QUARANTINED}),
     _S.QUARANTINED: frozenset(),
 }

@@ -28,6 +28,7 @@ class Expiry:
             record
             for listed in self._table.list_by_state(SubmissionState.RECEIVED)
             if now - datetime.fromisoformat(listed.created_at) > self._patience
+            and now - self._table.last_landing(listed.submission_id, since=listed.created_at) > self._patience
             and (record := self._table.get(listed.submission_id))
             and record.state is SubmissionState.RECEIVED
         ]

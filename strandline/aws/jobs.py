@@ -111,5 +111,5 @@ def _can_pass(error: ClientError) -> bool:
 
 def _disk_full(step: str) -> Cause:
     return Cause(
-        "disk_full", f"the scratch disk filled up in {step}: free space or give the job more, then redrive", step
+        "disk_full", f"the scratch disk filled up in {step}: free space or give the job more, then submit again", step
     )

@@ -145,6 +145,11 @@ class SubmissionsTable:
             for item in self._items(submission_id, "FILE#")
         ]
 
+    def last_landing(self, submission_id: str, *, since: str) -> datetime:
+        """Return when the last file landed, at least `since` (ISO 8601)."""
+        times = [item["landed_at"]["S"] for item in self._items(submission_id, "FILE#")]
+        return datetime.fromisoformat(max([since, *times]))
+
     def manifest(self, submission_id: str) -> Manifest:
         """Return the registered manifest.
 

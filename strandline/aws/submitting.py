@@ -54,8 +54,8 @@ def prepare_submission(
     """
     first, second = reads
     files = [
-        LocalFile(first, f"{sample.sample_id}_R1.fastq{_suffix(first)}", FileRole.READS_1),
-        LocalFile(second, f"{sample.sample_id}_R2.fastq{_suffix(second)}", FileRole.READS_2),
+        LocalFile(first, f"reads_1.fastq{_suffix(first)}", FileRole.READS_1),
+        LocalFile(second, f"reads_2.fastq{_suffix(second)}", FileRole.READS_2),
     ]
     if regions:
         files.append(LocalFile(regions, "regions.bed", FileRole.REGIONS))

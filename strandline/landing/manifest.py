@@ -10,7 +10,6 @@ Shape (JSON, UTF-8, at most 1 MiB)::
 
 import hashlib
 import json
-import re
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -140,13 +139,11 @@ def parse_manifest(body: bytes) -> Manifest:
 def derive_submission_id(manifest: Manifest, attempt: int = 1) -> str:
     """Name a submission after its content, so that sending the same twice is one submission.
 
-    The sample id is part of the name only as far as S3 and Step Functions allow; the digest tells samples apart.
-    `attempt` counts submissions of the same content after a failure, from 1.
-
+    The name is a digest alone: it stands in keys, logs and alerts, where a lab's sample id has no place. `attempt`
+    counts submissions of the same content after a failure, from 1.
     """
-    digest = hashlib.sha256(manifest.to_json()).hexdigest()[:12]
-    stem = re.sub(r"[^a-z0-9]+", "-", manifest.sample.sample_id.lower()).strip("-")[:40].strip("-") or "sample"
-    return f"{stem}-{digest}" + (f"-r{attempt}" if attempt > 1 else "")
+    digest = hashlib.sha256(manifest.to_json()).hexdigest()[:16]
+    return f"s-{digest}" + (f"-r{attempt}" if attempt > 1 else "")
 
 
 def _place(error: Exception) -> str:

@@ -71,12 +71,13 @@ def align_commands(
     """Return the pipeline from FASTQ to CRAM.
 
     `fixmate -m` gives `markdup` the mate scores that it compares (manual page of samtools-markdup). `-K` fixes the
-    aligner's batches, so that the same input gives the same output whatever the number of threads.
+    aligner's batches, so that the same input gives the same output whatever the number of threads; `-v 1` keeps it
+    from repeating its command line, which holds the sample id, in the log.
     """
     samtools = tool_command("samtools")
     return [
         [
-            *(*aligner.command, "mem", "-t", str(threads), "-K", "10000000", "-R", read_group.to_line()),
+            *(*aligner.command, "mem", "-v", "1", "-t", str(threads), "-K", "10000000", "-R", read_group.to_line()),
             *(str(reference), str(reads[0]), str(reads[1])),
         ],
         [*samtools, "fixmate", "-m", "-u", "-", "-"],

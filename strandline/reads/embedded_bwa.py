@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 import pysam
-from pybwa import BwaIndex, BwaMem, BwaMemOptions
+from pybwa import BwaIndex, BwaMem, BwaMemOptions, BwaVerbosity, set_bwa_verbosity
 
 _PAIRS_PER_BATCH: Final = 32_768
 _FEWEST_PAIRS: Final = 10
@@ -30,6 +30,7 @@ def main(arguments: list[str]) -> int:
     index.add_argument("reference")
     mem = commands.add_parser("mem")
     mem.add_argument("-t", dest="threads", type=int, default=1)
+    mem.add_argument("-v", dest="verbosity", type=int, default=3)
     mem.add_argument("-K", dest="batch_bases", type=int, default=10_000_000)
     mem.add_argument("-R", dest="read_group", required=True)
     mem.add_argument("reference")
@@ -38,6 +39,7 @@ def main(arguments: list[str]) -> int:
     if options.command == "index":
         BwaIndex.index(options.reference)
     else:
+        set_bwa_verbosity(BwaVerbosity(options.verbosity))
         align(options.reference, options.reads, options.read_group, options.threads, command=arguments)
     return 0
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from strandline.aws.submissions import Cause
+from strandline.aws.submissions import Cause, LandedFile
 from strandline.errors import RejectedInputError
 from strandline.journey import MANIFEST_NAME, SubmissionState, exception_record_key
 from tests.integration.conftest import (
@@ -157,6 +157,14 @@ def expire(handler: Callable[[str], Handler]) -> Callable[[timedelta], dict[str,
 def test_a_submission_expires_by_the_time_of_the_event(aws, expire, minutes, expired):
     aws.register("s-1", aws.land("s-1", "R1.fastq.gz", b"x"))
     assert expire(timedelta(minutes=minutes)) == {"expired": expired}
+
+
+def test_a_slow_upload_does_not_expire_while_its_files_keep_coming(aws, expire):
+    aws.register("s-1", aws.land("s-1", "R1.fastq.gz", b"x"))
+    late = LandedFile("R2.fastq.gz", "v", 1)
+    aws.table.register_file("s-1", late, sequencer="2", now=NOW + timedelta(minutes=50))
+    assert expire(timedelta(minutes=100)) == {"expired": 0}
+    assert expire(timedelta(minutes=111)) == {"expired": 1}
 
 
 def test_what_is_missing_is_named_and_what_landed_stays(aws, expire, said):

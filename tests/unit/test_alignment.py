@@ -54,7 +54,18 @@ def test_the_pipeline_aligns_fixes_mates_sorts_marks_duplicates_and_writes_cram(
     samtools = list(tool_command("samtools"))
     aligner, *rest = commands
     assert aligner == [
-        *("/opt/bwa-mem2", "mem", "-t", "4", "-K", "10000000", "-R", r"@RG\tID:S1\tSM:S1\tPL:ILLUMINA\tLB:lib1"),
+        *(
+            "/opt/bwa-mem2",
+            "mem",
+            "-v",
+            "1",
+            "-t",
+            "4",
+            "-K",
+            "10000000",
+            "-R",
+            r"@RG\tID:S1\tSM:S1\tPL:ILLUMINA\tLB:lib1",
+        ),
         *("/r/ref.fa", "/s/R1.fq.gz", "/s/R2.fq.gz"),
     ]
     assert rest == [
