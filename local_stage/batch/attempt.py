@@ -60,11 +60,12 @@ class Process:
         """Run the command in a scratch folder of its own, which is removed afterwards."""
         scratch = Path(tempfile.mkdtemp(prefix="batch-"))
         try:
-            with self._lock:
-                if self._end_reason is not None:
-                    return Result(None, self._end_reason, stopped=True)
-                self._process = process = self._start(image, command, environment, scratch)
-            return self._follow(process, needs, timeout_s)
+            with self._warm.job_at_work():
+                with self._lock:
+                    if self._end_reason is not None:
+                        return Result(None, self._end_reason, stopped=True)
+                    self._process = process = self._start(image, command, environment, scratch)
+                return self._follow(process, needs, timeout_s)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
             self._warm.prepare(image, job_environment(self._context, image, image.folder))

@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from local_stage.batch.image import Image
@@ -28,14 +28,29 @@ class WarmProcesses:
         self._context = context
         self._lock = threading.Lock()
         self._waiting: dict[Path, subprocess.Popen[bytes]] = {}
+        self._at_work = 0
         self._stopped = False
 
+    @contextlib.contextmanager
+    def job_at_work(self) -> Iterator[None]:
+        """Tell that a job runs meanwhile: nobody prepares for the next one beside it."""
+        with self._lock:
+            self._at_work += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._at_work -= 1
+
     def prepare(self, image: Image, environment: Mapping[str, str]) -> None:
-        """Let a process wait for the next job of this image, unless one does or its job cannot be imported ahead."""
+        """Let a process wait for the next job of this image.
+
+        Not where one waits already, where the job cannot be imported ahead, or while other jobs need the processors.
+        """
         if not _can_wait(image):
             return
         with self._lock, contextlib.suppress(RuntimeError):  # the keeper refuses once the embedded AWS stops
-            if self._stopped:
+            if self._stopped or self._at_work:
                 return
             waiting = self._waiting.get(image.folder)
             if waiting is not None and waiting.poll() is None:

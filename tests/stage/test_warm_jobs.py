@@ -74,6 +74,14 @@ def test_nothing_waits_before_it_was_prepared_and_one_process_serves_one_job(war
     assert warm.take(image, [], {}, tmp_path) is None
 
 
+def test_nothing_is_prepared_while_other_jobs_need_the_processors(warm, image, tmp_path):
+    with warm.job_at_work():
+        warm.prepare(image, {"PATH": os.defpath})
+        assert warm.take(image, [], {}, tmp_path) is None
+    warm.prepare(image, {"PATH": os.defpath})
+    assert finish(warm.take(image, [], {"PATH": os.defpath}, tmp_path))[0] == 7
+
+
 def test_a_job_that_works_while_it_is_imported_is_never_imported_ahead(warm, image, tmp_path):
     (tmp_path / "job.py").write_text("print('works at once')\n")
     warm.prepare(image, {"PATH": os.defpath})
