@@ -2,6 +2,7 @@
 
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from strandline.aws.jobs import open_buckets, run_job
@@ -20,9 +21,18 @@ def load(workspace: Workspace, lake: Lake) -> None:
     loaded = LoadedSample(workspace.submission_id, manifest.sample, manifest.reference.name, manifest.reference.version)
     calls = workspace.fetch(Artifact.CALLS)
     quality = QualitySummary.model_validate_json(workspace.fetch(Artifact.QC).read_bytes())
-    count = lake.replace_rows("variants", workspace.submission_id, lambda: variant_batches(read_calls(calls), loaded))
-    row = sample_row(loaded, quality, variant_count=count, now=datetime.now(UTC))
-    lake.replace_rows("samples", workspace.submission_id, lambda: [row])
+    row = sample_row(loaded, quality, variant_count=quality.variants.called, now=datetime.now(UTC))
+    with ThreadPoolExecutor(2) as pool:  # two tables, two commits, neither waits for the other
+        variants = pool.submit(
+            lake.replace_rows,
+            "variants",
+            workspace.submission_id,
+            lambda: variant_batches(read_calls(calls), loaded),
+        )
+        sample = pool.submit(lake.replace_rows, "samples", workspace.submission_id, lambda: [row])
+        count, _ = variants.result(), sample.result()
+    if count != quality.variants.called:
+        raise RuntimeError(f"{count} rows were loaded of {quality.variants.called} calls")
     receipt = {"submission_id": workspace.submission_id, "variants": count}
     workspace.path(Artifact.LOAD_RECEIPT).write_text(json.dumps(receipt))
     workspace.publish(Artifact.LOAD_RECEIPT)

@@ -15,7 +15,7 @@ from strandline.aws.submissions import SubmissionRecord
 from strandline.errors import RejectedInputError, TemporaryError
 from strandline.journey import SubmissionState
 
-_POLL_S: Final = 0.2
+_POLL_S: Final = 0.1
 _START_PATIENCE_S: Final = 120.0
 
 
