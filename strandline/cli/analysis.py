@@ -108,7 +108,7 @@ def show_status(
 ) -> None:
     """Show where submissions stand, or every change of one.
 
-    Example: strandline status hg002-5f2a9c01d3e4
+    Example: strandline status s-5f2a9c01d3e41b7c
     """
     deployment = connect(stage)
     if submission_id is None:
