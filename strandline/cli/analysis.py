@@ -33,6 +33,7 @@ RESULTS: Final = (
     Artifact.REPORT,
 )
 HISTORY_NAME: Final = "execution.json"
+_INTERNAL_EXIT_CODE: Final = 70
 _RETRIED: Final = frozenset({SubmissionState.FAILED, SubmissionState.QUARANTINED})
 _SHEET_COLUMNS: Final = ("sample", "reads_1", "reads_2", "reference")
 
@@ -97,7 +98,10 @@ def submit_sheet(
         record = deployment.submissions.get(submission_id)
         table.append((sample_id, submission_id, record.state.value if record else "LANDING"))
     print_rows(("sample", "submission", "state"), table, form)
-    if any(state in {SubmissionState.QUARANTINED, SubmissionState.FAILED} for _, _, state in table):
+    states = {state for _, _, state in table}
+    if SubmissionState.FAILED in states:
+        raise typer.Exit(_INTERNAL_EXIT_CODE)
+    if SubmissionState.QUARANTINED in states:
         raise typer.Exit(RejectedInputError.EXIT_CODE)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from strandline.reads.tools import read_output, run_pipeline, tool_command
+from strandline.reads.tools import run_pipeline, tool_command
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,3 @@ def filter_variants(vcf: Path, output: Path) -> None:
     """
     run_pipeline(filter_commands(vcf, output))
     run_pipeline([[*tool_command("bcftools"), "index", "-t", "-f", str(output)]])
-
-
-def count_records(vcf: Path) -> int:
-    """Return the number of records, from the index."""
-    return int(read_output([*tool_command("bcftools"), "index", "-n", str(vcf)]))

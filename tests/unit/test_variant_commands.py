@@ -108,7 +108,6 @@ def test_every_record_is_kept_with_its_reasons(tmp_path, monkeypatch, quality, d
     filter_variants(write_vcf(tmp_path / "in.vcf.gz", [line]), tmp_path / "out.vcf.gz")
     (call,) = read_calls(tmp_path / "out.vcf.gz")
     assert call.filters == reasons
-    assert filtering.count_records(tmp_path / "out.vcf.gz") == 1
 
 
 def test_planted_variants_get_their_consequence_significance_and_sources(tmp_path, monkeypatch):
