@@ -2,8 +2,8 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
@@ -14,6 +14,7 @@ import pysam
 from strandline.errors import RejectedInputError
 from strandline.landing.decompression import GZIP_MAGIC, decompress_if_gzip
 from strandline.landing.fastq import FastqSource, validate_fastq, validate_fastq_pair
+from strandline.landing.findings import Finding, FindingLog
 from strandline.landing.regions import REGIONS_LIMIT_BYTES, parse_regions
 
 _CHUNK_BYTES: Final = 1 << 20
@@ -48,18 +49,38 @@ _SUFFIXES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class FileVerdict:
-    """`code` and `message` are None where the file was accepted; `summary` says what it holds."""
+    """What is said of one file.
+
+    Attributes:
+        code: of the first error, or of what ended the check; None where the file was accepted. `message` alike.
+        summary: what the file holds, where it was accepted.
+        findings: the first few of each rule, in the order in which they were found.
+        count_by_code: how often each rule was broken.
+    """
 
     name: str
     format: FileFormat | None
     summary: str | None = None
     code: str | None = None
     message: str | None = None
+    findings: list[Finding] = field(default_factory=list)
+    count_by_code: dict[str, int] = field(default_factory=dict)
 
     @property
     def accepted(self) -> bool:
         """Whether no check failed."""
         return self.code is None
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What files are held against: a FASTA that CRAM files are decoded with, and the contigs of the reference."""
+
+    reference: Path | None
+    length_by_contig: Mapping[str, int] | None
+
+
+_Check = Callable[[Path, FindingLog, _Ground], str]
 
 
 def validate_files(
@@ -70,8 +91,9 @@ def validate_files(
     Args:
         paths: files of any of the formats.
         reference: FASTA that CRAM files are decoded with.
-        length_by_contig: contigs that BED files must stay within; None leaves that unchecked.
+        length_by_contig: contigs that files must stay within; None leaves that unchecked.
     """
+    ground = _Ground(reference, length_by_contig)
     verdicts: list[FileVerdict] = []
     waiting = list(paths)
     while waiting:
@@ -79,36 +101,57 @@ def validate_files(
         mate = next((other for other in waiting if _are_mates(path, other) or _are_mates(other, path)), None)
         if mate:
             waiting.remove(mate)
-            if _are_mates(mate, path):
-                path, mate = mate, path
-        try:
-            summary = _validate(path, mate, reference, length_by_contig)
-            checked = [path, mate] if mate else [path]
-            verdicts += [FileVerdict(file.name, _format(file), summary) for file in checked]
-        except RejectedInputError as error:
-            verdicts.append(FileVerdict(path.name, _format(path), None, error.code, error.message))
-            if mate:
-                verdicts.append(FileVerdict(mate.name, _format(mate), None, error.code, error.message))
+            verdicts += _validate_mates(mate, path) if _are_mates(mate, path) else _validate_mates(path, mate)
+        else:
+            verdicts.append(_validate_alone(path, ground))
     return verdicts
 
 
-def _validate(path: Path, mate: Path | None, reference: Path | None, length_by_contig: Mapping[str, int] | None) -> str:
+def _validate_alone(path: Path, ground: _Ground) -> FileVerdict:
+    log = FindingLog(path.name)
+    summary, refusal = None, None
+    try:
+        summary = _check_of(path)(path, log, ground)
+        log.refuse_errors()
+    except RejectedInputError as error:
+        refusal = error
+    return _verdict(path, log, summary, refusal)
+
+
+def _validate_mates(first: Path, second: Path) -> list[FileVerdict]:
+    """Return a verdict for each: what keeps out one keeps out both."""
+    logs = FindingLog(first.name), FindingLog(second.name)
+    summary, refusal = None, None
+    try:
+        summary = _check_fastq_pair(first, second, *logs)
+        for log in logs:
+            log.refuse_errors()
+    except RejectedInputError as error:
+        refusal = error
+    return [_verdict(path, log, summary, refusal) for path, log in zip((first, second), logs, strict=True)]
+
+
+def _verdict(path: Path, log: FindingLog, summary: str | None, refusal: RejectedInputError | None) -> FileVerdict:
+    code, message = (refusal.code, refusal.message) if refusal else (None, None)
+    summary = None if refusal else summary
+    return FileVerdict(path.name, _format(path), summary, code, message, log.findings, dict(log.count_by_code))
+
+
+def _check_of(path: Path) -> _Check:
+    """Return the check of a file's format.
+
+    Raises:
+        RejectedInputError: `format_unknown`.
+    """
     match _format(path):
         case FileFormat.FASTQ:
-            first = FastqSource(path.name, _chunks(path))
-            if mate:
-                pair = validate_fastq_pair(first, FastqSource(mate.name, _chunks(mate)))
-                return f"{pair.pair_count} pairs of {pair.shortest_read} to {pair.longest_read} bases"
-            reads = validate_fastq(first)
-            return f"{reads.read_count} reads of {reads.shortest_read} to {reads.longest_read} bases"
-        case FileFormat.BED:
-            body = b"".join(islice(_chunks(path), REGIONS_LIMIT_BYTES // _CHUNK_BYTES + 1))
-            regions = parse_regions(body, path.name, length_by_contig)
-            return f"{len(regions)} intervals, {sum(region.length for region in regions)} bases"
+            return _check_fastq
         case FileFormat.ALIGNMENT:
-            return _validate_alignment(path, reference)
+            return _check_alignment
         case FileFormat.VCF:
-            return _validate_vcf(path)
+            return _check_vcf
+        case FileFormat.BED:
+            return _check_bed
         case None:
             raise RejectedInputError(
                 "format_unknown",
@@ -116,20 +159,37 @@ def _validate(path: Path, mate: Path | None, reference: Path | None, length_by_c
             )
 
 
-def _validate_alignment(path: Path, reference: Path | None) -> str:
+def _check_fastq(path: Path, _log: FindingLog, _ground: _Ground) -> str:
+    reads = validate_fastq(FastqSource(path.name, _chunks(path)))
+    return f"{reads.read_count} reads of {reads.shortest_read} to {reads.longest_read} bases"
+
+
+def _check_fastq_pair(first: Path, second: Path, _log1: FindingLog, _log2: FindingLog) -> str:
+    pair = validate_fastq_pair(FastqSource(first.name, _chunks(first)), FastqSource(second.name, _chunks(second)))
+    return f"{pair.pair_count} pairs of {pair.shortest_read} to {pair.longest_read} bases"
+
+
+def _check_bed(path: Path, _log: FindingLog, ground: _Ground) -> str:
+    body = b"".join(islice(_chunks(path), REGIONS_LIMIT_BYTES // _CHUNK_BYTES + 1))
+    regions = parse_regions(body, path.name, ground.length_by_contig)
+    return f"{len(regions)} intervals, {sum(region.length for region in regions)} bases"
+
+
+def _check_alignment(path: Path, _log: FindingLog, ground: _Ground) -> str:
     if path.suffix == ".bam" and not _ends_with(path, _BGZF_END):
         raise RejectedInputError("bam_truncated", f"{path.name} has no end-of-file block: it was cut; send it again")
     if path.suffix == ".cram" and _begins_with(path, _CRAM_3) and not _ends_with(path, _CRAM_END):
         raise RejectedInputError("cram_truncated", f"{path.name} has no end-of-file block: it was cut; send it again")
+    reference = str(ground.reference) if ground.reference else None
     try:
-        with pysam.AlignmentFile(str(path), reference_filename=str(reference) if reference else None) as reads:
+        with pysam.AlignmentFile(str(path), reference_filename=reference) as reads:
             count = sum(1 for _ in reads.fetch(until_eof=True))
     except (OSError, ValueError) as error:
         raise RejectedInputError("alignment_unreadable", f"{path.name}: {error}") from None
     return f"{count} records"
 
 
-def _validate_vcf(path: Path) -> str:
+def _check_vcf(path: Path, _log: FindingLog, _ground: _Ground) -> str:
     head = next(decompress_if_gzip(_chunks(path), path.name), b"")
     if not head.startswith(b"##fileformat=VCFv4"):
         raise RejectedInputError("not_vcf", f"{path.name}, line 1: expected ##fileformat=VCFv4.x; send a VCF")
