@@ -51,7 +51,7 @@ _USED_SERVICES = {
     "events": "list_rules",
     "cloudwatch": "describe_alarms",
 }
-_EXTENSIONS = ("lambda_functions", "batch", "step_functions", "glue", "athena")
+_EXTENSIONS = ("dynamodb", "lambda_functions", "batch", "step_functions", "glue", "athena")
 
 
 class Dispatcher(DomainDispatcherApplication):
