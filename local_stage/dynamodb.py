@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
-from moto.dynamodb.models import DynamoDBBackend, Table
+from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import Item
+from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
 
 from local_stage.context import StageContext
