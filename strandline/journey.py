@@ -43,7 +43,8 @@ ALLOWED_MOVES: dict[SubmissionState, frozenset[SubmissionState]] = {
     _S.WITHDRAWN: frozenset(),
     # an operator may let the workflow go on once the cause is mended
     _S.FAILED: frozenset({_S.VALIDATING, _S.ANALYSING, _S.LOADED, _S.IN_REVIEW, _S.QUARANTINED}),
-    _S.QUARANTINED: frozenset(),
+    # a named person releases it, with a reason, or rejects it for good
+    _S.QUARANTINED: frozenset({_S.VALIDATING, _S.WITHDRAWN}),
 }
 FINAL_FOR_THE_WORKFLOW = frozenset({_S.IN_REVIEW, _S.QUARANTINED, _S.FAILED, _S.RELEASED, _S.AMENDED, _S.WITHDRAWN})
 
@@ -119,6 +120,11 @@ def manifest_key(submission_id: str) -> str:
 def exception_record_key(submission_id: str) -> str:
     """Return the quarantine bucket's key of the record that says why a submission was stopped."""
     return f"{_folder(submission_id)}exception.json"
+
+
+def quarantined_file_key(submission_id: str, name: str) -> str:
+    """Return the quarantine bucket's key of the copy of one landed file."""
+    return f"{_folder(submission_id)}files/{check_file_name(name)}"
 
 
 class Artifact(StrEnum):

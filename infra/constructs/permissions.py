@@ -46,6 +46,9 @@ class DataTable:
     key: kms.IKey
 
 
+TABLE_INDEXES = {"by_state": "gsi1", "by_sample": "gsi2", "by_site": "gsi3", "by_day": "gsi4"}
+"""Indexes of the submissions table, and what their key attributes begin with."""
+
 _OBJECT_KEYS = "object keys derive from submission ids, which are not known when the stack is deployed"
 
 
@@ -65,6 +68,11 @@ def read_objects(bucket: DataBucket, *, prefix: str = "") -> list[Permission]:
     ]
 
 
+def list_versions(bucket: DataBucket) -> list[Permission]:
+    """See which versions of objects there are."""
+    return [Permission(actions=["s3:ListBucketVersions"], resources=[bucket.arn])]
+
+
 def write_objects(bucket: DataBucket, *, prefix: str = "") -> list[Permission]:
     """Put objects under `prefix`, whole or in parts; never delete one."""
     return [
@@ -78,13 +86,11 @@ def write_objects(bucket: DataBucket, *, prefix: str = "") -> list[Permission]:
     ]
 
 
-def read_items(table: DataTable) -> list[Permission]:
-    """Read items of the table and its index."""
+def read_items(table: DataTable, *, indexes: Sequence[str] = ()) -> list[Permission]:
+    """Read items of the table, and of the indexes that are named."""
     return [
-        Permission(
-            actions=["dynamodb:GetItem", "dynamodb:Query"],
-            resources=[table.arn, f"{table.arn}/index/by_state"],
-        ),
+        Permission(actions=["dynamodb:GetItem", "dynamodb:Query"], resources=[table.arn]),
+        *(Permission(actions=["dynamodb:Query"], resources=[f"{table.arn}/index/{index}"]) for index in indexes),
         Permission(actions=["kms:Decrypt"], resources=[table.key.key_arn]),
     ]
 

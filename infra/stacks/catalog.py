@@ -8,7 +8,7 @@ from constructs import Construct
 
 from infra.constructs.backup import TableBackup
 from infra.constructs.lake_table import LakeTable, lake_tables
-from infra.constructs.permissions import DataTable
+from infra.constructs.permissions import TABLE_INDEXES, DataTable
 from infra.names import Names
 from infra.stacks.part import PartStack
 from infra.stacks.storage import StorageStack
@@ -59,11 +59,12 @@ class CatalogStack(PartStack):
             deletion_protection=stage.keeps_data,
             removal_policy=RemovalPolicy.RETAIN,
         )
-        table.add_global_secondary_index(
-            index_name="by_state",
-            partition_key=dynamodb.Attribute(name="gsi1pk", type=text),
-            sort_key=dynamodb.Attribute(name="gsi1sk", type=text),
-        )
+        for index, prefix in TABLE_INDEXES.items():
+            table.add_global_secondary_index(
+                index_name=index,
+                partition_key=dynamodb.Attribute(name=f"{prefix}pk", type=text),
+                sort_key=dynamodb.Attribute(name=f"{prefix}sk", type=text),
+            )
         CfnOutput(self, "SubmissionsTable", value=table.table_name)
         return DataTable(name=name, arn=names.arn("dynamodb", f"table/{name}"), key=storage.keys.patients)
 

@@ -10,6 +10,7 @@ from constructs import Construct
 from infra.constructs.function import Layers, PlatformFunction
 from infra.constructs.permissions import (
     Permission,
+    list_versions,
     publish,
     read_items,
     read_objects,
@@ -26,12 +27,14 @@ from infra.stacks.storage import StorageStack
 from infra.stacks.workflow import WorkflowStack
 from infra.stages import RETRY_WINDOW_DAYS, StageConfig
 
-_REGISTER_TIMEOUT_S = 60
-_RECEIVE_MAX = 5
+_REGISTER_TIMEOUT_S = 20
+_RECEIVE_MAX = 12
+"""A failed message comes again after 2, 4, 8 ... 120 seconds: twelve times are a quarter of an hour."""
+_SWEEP_SETTLED_S = 300
 
 
 class IntakeStack(PartStack):
-    """Landing bucket -> EventBridge -> queue -> `register_object`; every five minutes `expire_submissions`."""
+    """Landing bucket -> EventBridge -> queue -> `register_object`; on a schedule the sweep and the expiry."""
 
     def __init__(
         self,
@@ -52,6 +55,7 @@ class IntakeStack(PartStack):
         self.queue = self._landed_objects(storage)
         self.functions = [
             self._register_object(storage, catalog, workflow),
+            self._sweep_landing(storage, catalog, workflow),
             self._expire_submissions(storage, catalog, workflow),
         ]
         CfnOutput(self, "IntakeQueueUrl", value=self.queue.queue_url)
@@ -124,6 +128,7 @@ class IntakeStack(PartStack):
                 "LANDING_BUCKET": storage.landing.name,
                 "SUBMISSIONS_TABLE": catalog.submissions.name,
                 "STATE_MACHINE_ARN": state_machine.state_machine_arn,
+                "INTAKE_QUEUE_URL": self.queue.queue_url,
             },
             [
                 *read_objects(storage.landing, prefix="submissions/"),
@@ -143,6 +148,29 @@ class IntakeStack(PartStack):
         )
         return registering
 
+    def _sweep_landing(self, storage: StorageStack, catalog: CatalogStack, workflow: WorkflowStack) -> PlatformFunction:
+        state_machine = workflow.workflow.state_machine
+        sweeping = self._function(
+            "sweep_landing",
+            {
+                "LANDING_BUCKET": storage.landing.name,
+                "SUBMISSIONS_TABLE": catalog.submissions.name,
+                "STATE_MACHINE_ARN": state_machine.state_machine_arn,
+                "SWEEP_SETTLED_S": str(_SWEEP_SETTLED_S),
+                "SWEEP_WINDOW_S": str(2 * self._stage.incomplete_after_s),
+            },
+            [
+                *read_objects(storage.landing, prefix="submissions/"),
+                *list_versions(storage.landing),
+                *read_items(catalog.submissions),
+                *write_items(catalog.submissions),
+                Permission(actions=["states:StartExecution"], resources=[state_machine.state_machine_arn]),
+            ],
+            600,
+        )
+        self._every(15, "Register what landed without an event", sweeping)
+        return sweeping
+
     def _expire_submissions(
         self, storage: StorageStack, catalog: CatalogStack, workflow: WorkflowStack
     ) -> PlatformFunction:
@@ -156,27 +184,34 @@ class IntakeStack(PartStack):
                 "INCOMPLETE_AFTER_S": str(self._stage.incomplete_after_s),
             },
             [
-                *read_items(catalog.submissions),
+                *read_items(catalog.submissions, indexes=["by_state"]),
+                *read_objects(storage.landing, prefix="submissions/"),
                 *write_items(catalog.submissions),
                 *write_objects(storage.quarantine),
                 *publish(workflow.alerts.topic_arn, self._key),
             ],
             240,
         )
+        self._every(5, "Expire submissions whose files did not all come", expiring)
+        return expiring
+
+    def _every(self, minutes: int, description: str, function: PlatformFunction) -> None:
+        word = {5: "Five", 15: "Fifteen"}[minutes]
         rule = events.CfnRule(
             self,
-            "EveryFiveMinutes",
-            name=self._names.of("every-five-minutes"),
-            description="Expire submissions whose files did not all come",
-            schedule_expression="rate(5 minutes)",
-            targets=[events.CfnRule.TargetProperty(id="expire-submissions", arn=expiring.function.function_arn)],
+            f"Every{word}Minutes",
+            name=self._names.of(f"every-{word.lower()}-minutes"),
+            description=description,
+            schedule_expression=f"rate({minutes} minutes)",
+            targets=[
+                events.CfnRule.TargetProperty(id=function.name.replace("_", "-"), arn=function.function.function_arn)
+            ],
         )
         lambda_.CfnPermission(
             self,
-            "EveryFiveMinutesInvokes",
+            f"Every{word}MinutesInvokes",
             action="lambda:InvokeFunction",
-            function_name=expiring.function.function_name,
+            function_name=function.function.function_name,
             principal="events.amazonaws.com",
             source_arn=rule.attr_arn,
         )
-        return expiring

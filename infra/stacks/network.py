@@ -23,6 +23,7 @@ _SERVICES = {
     "Logs": ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS,
     # what functions and jobs call
     "StepFunctions": ec2.InterfaceVpcEndpointAwsService.STEP_FUNCTIONS,
+    "Sqs": ec2.InterfaceVpcEndpointAwsService.SQS,
     "Sns": ec2.InterfaceVpcEndpointAwsService.SNS,
     "Glue": ec2.InterfaceVpcEndpointAwsService.GLUE,
 }

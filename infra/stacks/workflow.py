@@ -149,7 +149,7 @@ class WorkflowStack(PartStack):
                     *write_items(table),
                     *publish(self.alerts.topic_arn, self._key),
                 ],
-                timeout_s=120,
+                timeout_s=900,
             ),
             *(
                 self._function(

@@ -45,9 +45,9 @@ def submissions() -> SubmissionsTable:
 
 
 @cache
-def quarantine() -> S3Objects:
-    """Return the quarantine bucket; made on the first call."""
-    return S3Objects(boto3.client("s3"), settings().quarantine_bucket)
+def bucket(name: str) -> S3Objects:
+    """Return a bucket; made on the first call."""
+    return S3Objects(boto3.client("s3"), name)
 
 
 @cache
@@ -71,7 +71,8 @@ def lambda_handler(event: Failure, context: LambdaContext) -> dict[str, str]:
         event.step,
         conclusion,
         table=submissions(),
-        quarantine=quarantine(),
+        landing=bucket(settings().landing_bucket),
+        quarantine=bucket(settings().quarantine_bucket),
         alerts=alerts(),
         now=datetime.now(UTC),
     )

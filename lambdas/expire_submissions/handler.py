@@ -29,6 +29,7 @@ def expiry() -> Expiry:
     settings = ExpirySettings.from_env()
     return Expiry(
         SubmissionsTable(boto3.client("dynamodb"), settings.submissions_table),
+        S3Objects(boto3.client("s3"), settings.landing_bucket),
         S3Objects(boto3.client("s3"), settings.quarantine_bucket),
         Alerts(boto3.client("sns"), settings.alerts_topic_arn),
         timedelta(seconds=settings.incomplete_after_s),

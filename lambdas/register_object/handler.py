@@ -12,14 +12,16 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from strandline.aws.executions import Workflow
-from strandline.aws.intake import Intake
+from strandline.aws.intake import Intake, Registered
+from strandline.aws.intake_queue import IntakeQueue
 from strandline.aws.objects import S3Objects
 from strandline.aws.settings import RegistrationSettings
-from strandline.aws.submissions import LandedFile, SubmissionsTable
+from strandline.aws.submissions import SubmissionsTable
 from strandline.aws.telemetry import logger, metrics, tracer
 from strandline.journey import split_landing_key
 
-processor = BatchProcessor(event_type=EventType.SQS)
+# a batch that fails as a whole is answered like any other, so that its messages too come again soon
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
 
 @cache
@@ -33,6 +35,12 @@ def intake() -> Intake:
     )
 
 
+@cache
+def queue() -> IntakeQueue:
+    """Return the queue that this function is fed from; made on the first call."""
+    return IntakeQueue(boto3.client("sqs"), RegistrationSettings.from_env().intake_queue_url)
+
+
 def register(record: SQSRecord) -> None:
     """Register the object of one EventBridge event `Object Created`."""
     event = json.loads(record.body)
@@ -44,15 +52,22 @@ def register(record: SQSRecord) -> None:
     submission_id, name = parts
     logger.append_keys(submission_id=submission_id)
     metrics.add_metric(name="ObjectsRegistered", unit=MetricUnit.Count, value=1)
-    file = LandedFile(name, landed.get("version-id", "null"), int(landed["size"]))
     sequencer = landed.get("sequencer") or event["time"]
-    if intake().register(submission_id, file, sequencer=sequencer, now=datetime.now(UTC)):
+    outcome = intake().register(submission_id, name, sequencer=sequencer, now=datetime.now(UTC))
+    if outcome is Registered.STARTED:
         metrics.add_metric(name="SubmissionsStarted", unit=MetricUnit.Count, value=1)
         logger.info("workflow started")
+    elif outcome is Registered.LATE:
+        metrics.add_metric(name="LateObjects", unit=MetricUnit.Count, value=1)
+        logger.warning("a file came after the start: it is kept and not analysed")
 
 
 @logger.inject_lambda_context(clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False)  # responses may name a patient
 @metrics.log_metrics
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    return dict(process_partial_response(event=event, record_handler=register, processor=processor, context=context))
+    metrics.add_metric(name="LandingEventsReceived", unit=MetricUnit.Count, value=len(event["Records"]))
+    answer = process_partial_response(event=event, record_handler=register, processor=processor, context=context)
+    failed = {item["itemIdentifier"] for item in answer["batchItemFailures"]}
+    queue().retry_soon(record for record in event["Records"] if record["messageId"] in failed)
+    return dict(answer)

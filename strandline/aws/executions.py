@@ -1,4 +1,4 @@
-"""Executions of the sample_to_release state machine. An execution is named after its submission."""
+"""Executions of the sample_to_release state machine. An execution is named after its submission and attempt."""
 
 import json
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ class Workflow:
         self._client = client
         self._arn = state_machine_arn
 
-    def start(self, submission_id: str) -> bool:
-        """Start the workflow of a submission; False where it was started before."""
+    def start(self, submission_id: str, attempt: int = 1) -> bool:
+        """Start an attempt at a submission, counted from 1; False where it was started before."""
         try:
             self._client.start_execution(
                 stateMachineArn=self._arn,
-                name=submission_id,
+                name=execution_name(submission_id, attempt),
                 input=json.dumps({"submission_id": submission_id}),
             )
         except ClientError as error:
@@ -40,22 +40,31 @@ class Workflow:
             raise
         return True
 
-    def status(self, submission_id: str) -> ExecutionStatus | None:
+    def status(self, submission_id: str, attempt: int = 1) -> ExecutionStatus | None:
         """Return where the execution stands, or None where it never started."""
         try:
-            found = self._client.describe_execution(executionArn=self._execution_arn(submission_id))
+            found = self._client.describe_execution(executionArn=self._execution_arn(submission_id, attempt))
         except ClientError as error:
             if error.response["Error"]["Code"] == "ExecutionDoesNotExist":
                 return None
             raise
         return ExecutionStatus(found["status"], found.get("error"), found.get("cause"))
 
-    def history(self, submission_id: str) -> list[dict[str, Any]]:
+    def history(self, submission_id: str, attempt: int = 1) -> list[dict[str, Any]]:
         """Return every event of the execution in order, times as datetime."""
         pages = self._client.get_paginator("get_execution_history").paginate(
-            executionArn=self._execution_arn(submission_id)
+            executionArn=self._execution_arn(submission_id, attempt)
         )
         return [dict(event) for page in pages for event in page["events"]]
 
-    def _execution_arn(self, submission_id: str) -> str:
-        return f"{self._arn.replace(':stateMachine:', ':execution:')}:{submission_id}"
+    def _execution_arn(self, submission_id: str, attempt: int) -> str:
+        return f"{self._arn.replace(':stateMachine:', ':execution:')}:{execution_name(submission_id, attempt)}"
+
+
+def execution_name(submission_id: str, attempt: int = 1) -> str:
+    """Return the name that makes starting the same attempt twice start it once.
+
+    >>> execution_name("s-1"), execution_name("s-1", 2)
+    ('s-1', 's-1.2')
+    """
+    return submission_id if attempt == 1 else f"{submission_id}.{attempt}"

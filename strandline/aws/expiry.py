@@ -13,8 +13,16 @@ from strandline.journey import MANIFEST_NAME, SubmissionState
 class Expiry:
     """Sweeps submissions that have waited longer than `patience` for their files."""
 
-    def __init__(self, table: SubmissionsTable, quarantine: S3Objects, alerts: Alerts, patience: timedelta) -> None:
+    def __init__(
+        self,
+        table: SubmissionsTable,
+        landing: S3Objects,
+        quarantine: S3Objects,
+        alerts: Alerts,
+        patience: timedelta,
+    ) -> None:
         self._table = table
+        self._landing = landing
         self._quarantine = quarantine
         self._alerts = alerts
         self._patience = patience
@@ -38,6 +46,7 @@ class Expiry:
                 "RegisterObject",
                 Conclusion(Verdict.QUARANTINED, "incomplete_submission", self._what_is_missing(record)),
                 table=self._table,
+                landing=self._landing,
                 quarantine=self._quarantine,
                 alerts=self._alerts,
                 now=now,

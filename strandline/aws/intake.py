@@ -1,13 +1,32 @@
-"""The landing door: files in any order, the manifest first or last, events twice or out of order."""
+"""The landing door: files in any order, the manifest first or last, events twice, out of order, late or never."""
 
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import groupby
 
 from strandline.aws.executions import Workflow
-from strandline.aws.objects import S3Objects
+from strandline.aws.objects import ObjectVersion, S3Objects
 from strandline.aws.submissions import LandedFile, SubmissionsTable
 from strandline.errors import RejectedInputError
-from strandline.journey import MANIFEST_NAME, manifest_key
+from strandline.journey import (
+    LANDING_PREFIX,
+    MANIFEST_NAME,
+    SubmissionState,
+    landing_key,
+    manifest_key,
+    split_landing_key,
+)
 from strandline.landing.manifest import MANIFEST_LIMIT_BYTES, parse_manifest
+
+
+class Registered(StrEnum):
+    """What an event about one file came to."""
+
+    STARTED = "STARTED"
+    WAITING = "WAITING"
+    LATE = "LATE"
+    GONE = "GONE"
 
 
 class Intake:
@@ -18,29 +37,78 @@ class Intake:
         self._landing = landing
         self._workflow = workflow
 
-    def register(self, submission_id: str, file: LandedFile, *, sequencer: str, now: datetime) -> bool:
-        """Register one file; True where that made the submission start.
+    def register(self, submission_id: str, name: str, *, sequencer: str, now: datetime) -> Registered:
+        """Register the current version of one file, of which an event told.
 
-        Whoever registers last sees everything, because the files are read back consistently after the write; two who
-        both see everything start the same execution name, and Step Functions runs it once. A manifest that cannot be
-        read starts the workflow too: its first step says what is wrong and quarantines.
+        An event only says that something changed: what is there now is read from the bucket, so that an event of an
+        older version, early or late, never brings that version back. Whoever registers last sees everything, because
+        the files are read back consistently after the write; two who both see everything start the same execution
+        name, and Step Functions runs it once.
         """
+        found = self._landing.current(landing_key(submission_id, name))
+        if found is None:
+            return Registered.GONE
+        file = LandedFile(name, found.version_id, found.size_bytes)
         if not self._table.register_file(submission_id, file, sequencer=sequencer, now=now):
-            return False
+            late = self._table.note_late_file(submission_id, file, now)
+            return Registered.LATE if late else Registered.WAITING
+        return Registered.STARTED if self._start_if_complete(submission_id) else Registered.WAITING
+
+    def sweep(self, now: datetime, *, settled: timedelta, window: timedelta) -> int:
+        """Register what landed without an event reaching us; return how many submissions that started.
+
+        Args:
+            now: when the sweep began.
+            settled: how long ago the last file of a submission must have landed: its events may be on their way.
+            window: how far back the sweep looks.
+        """
+        started = 0
+        listed = self._landing.list_current(LANDING_PREFIX)
+        for submission_id, files in _by_submission(listed):
+            last = max(file.modified for file in files)
+            if not settled <= now - last <= window:
+                continue
+            record = self._table.get(submission_id)
+            if record is None or record.state is SubmissionState.RECEIVED:
+                started += self._catch_up(submission_id, now)
+        return started
+
+    def _catch_up(self, submission_id: str, now: datetime) -> bool:
+        known = {file.name: file.version_id for file in self._table.landed_files(submission_id)}
+        for found in self._landing.list_current(landing_key(submission_id, "x").removesuffix("x")):
+            parts = split_landing_key(found.key)
+            if parts is None or known.get(parts[1]) == found.version_id:
+                continue
+            file = LandedFile(parts[1], found.version_id, found.size_bytes)
+            if not self._table.adopt_file(submission_id, file, instead_of=known.get(file.name), now=now):
+                return False
+        return self._start_if_complete(submission_id)
+
+    def _start_if_complete(self, submission_id: str) -> bool:
+        """Start the workflow where everything that the manifest names has landed; True where this call started it.
+
+        A manifest that cannot be read starts the workflow too: its first step says what is wrong and quarantines.
+        """
         landed = {item.name: item for item in self._table.landed_files(submission_id)}
         if MANIFEST_NAME not in landed:
             return False
-        body = self._landing.read(
-            manifest_key(submission_id),
-            limit_bytes=MANIFEST_LIMIT_BYTES,
-            version_id=landed[MANIFEST_NAME].version_id,
-        )
+        version_id = landed[MANIFEST_NAME].version_id
+        key = manifest_key(submission_id)
+        body = self._landing.read(key, limit_bytes=MANIFEST_LIMIT_BYTES, version_id=version_id)
         try:
             manifest = parse_manifest(body)
         except RejectedInputError:
             return self._workflow.start(submission_id)
-        if not self._table.register_manifest(submission_id, manifest, version_id=landed[MANIFEST_NAME].version_id):
+        if not self._table.register_manifest(submission_id, manifest, version_id=version_id):
             return False
         if any(declared.name not in landed for declared in manifest.files):
             return False
         return self._workflow.start(submission_id)
+
+
+def _by_submission(listed: Iterator[ObjectVersion]) -> Iterator[tuple[str, list[ObjectVersion]]]:
+    """Group objects, which come in the order of their keys, by submission; what belongs to none is left out."""
+    parts = ((split_landing_key(found.key), found) for found in listed)
+    known = ((part[0], found) for part, found in parts if part)
+    for submission_id, group in groupby(known, key=lambda pair: pair[0]):
+        yield submission_id, [found for _, found in group]

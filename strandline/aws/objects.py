@@ -1,6 +1,8 @@
 """Objects in one bucket: streamed in, streamed out, told apart by version."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +13,19 @@ from strandline.errors import RejectedInputError, TemporaryError
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CopySourceTypeDef
 
 CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectVersion:
+    """The current version of one object; `size_bytes` as stored."""
+
+    key: str
+    version_id: str
+    size_bytes: int
+    modified: datetime
 
 
 class S3Objects:
@@ -72,13 +85,42 @@ class S3Objects:
 
     def exists(self, key: str) -> bool:
         """Tell whether the object is there."""
+        return self.current(key) is not None
+
+    def current(self, key: str) -> ObjectVersion | None:
+        """Return the current version of an object, or None where there is none; S3 answers consistently."""
         try:
-            self._client.head_object(Bucket=self.bucket, Key=key)
+            found = self._client.head_object(Bucket=self.bucket, Key=key)
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                return None
+            raise
+        return ObjectVersion(key, found.get("VersionId", "null"), found["ContentLength"], found["LastModified"])
+
+    def holds(self, key: str, *, version_id: str) -> bool:
+        """Tell whether this version of the object is there."""
+        try:
+            self._client.head_object(Bucket=self.bucket, Key=key, VersionId=version_id)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] in {400, 404}:
                 return False
             raise
         return True
+
+    def list_current(self, prefix: str) -> Iterator[ObjectVersion]:
+        """Yield the current version of every object under `prefix`, in the order of the keys."""
+        pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=prefix)
+        for page in pages:
+            for found in page.get("Versions", []):
+                if found["IsLatest"]:
+                    yield ObjectVersion(found["Key"], found["VersionId"], found["Size"], found["LastModified"])
+
+    def copy_from(self, source: "S3Objects", source_key: str, key: str, *, version_id: str) -> None:
+        """Copy an object of another bucket within S3, whatever its size."""
+        origin: CopySourceTypeDef = {"Bucket": source.bucket, "Key": source_key}
+        if version_id != "null":
+            origin["VersionId"] = version_id
+        self._client.copy(origin, self.bucket, key, SourceClient=source._client)
 
     def _open(self, key: str, version_id: str | None) -> "StreamingBody":
         try:

@@ -30,6 +30,17 @@ class RegistrationSettings(_Settings):
     landing_bucket: str
     submissions_table: str
     state_machine_arn: str
+    intake_queue_url: str
+
+
+class SweepSettings(_Settings):
+    """Of `sweep_landing`: it looks at submissions whose last file landed between the two ages, in seconds."""
+
+    landing_bucket: str
+    submissions_table: str
+    state_machine_arn: str
+    sweep_settled_s: int = Field(gt=0)
+    sweep_window_s: int = Field(gt=0)
 
 
 class ExpirySettings(_Settings):

@@ -4,17 +4,24 @@ One item collection a submission, partition key `pk` = `SUBMISSION#{id}`:
 
 | `sk` | holds |
 | --- | --- |
-| `STATE` | state, version of the state, sample id, cause of a failure; on index `by_state` by state and time |
+| `STATE` | state, version of the state, attempt, sample id, site, cause of a failure; on every index |
 | `FILE#{name}` | object version, size and landing time of one file |
+| `LATE#{name}#{object version}` | a file that came after the start: kept under lock, not analysed |
 | `MANIFEST` | the manifest as it was when the submission started |
 | `CHANGE#{version}` | who moved the state when, from what to what, and why; written in the transaction of the move |
 | `FAILURE#{step}` | the cause that a step gave before it ended |
+| `VERDICT#{name}` | what validation said of one file, findings in it |
+
+`STATE` is found through sparse indexes, newest or oldest first: `by_state` (`STATE#{state}`, time of the last change),
+`by_sample` (`SAMPLE#{sample id}`, time made), `by_site` (`SITE#{site}`, time made), `by_day` (`DAY#{date}`, time made).
+What holds the same bytes is found under partition key `CONTENT#{fingerprint}`, sort key `SUBMISSION#{id}`.
 """
 
+import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -52,7 +59,10 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class SubmissionRecord:
-    """Where one submission stands. Times are ISO 8601 in UTC; `version` counts state changes from 1."""
+    """Where one submission stands. Times are ISO 8601 in UTC; `version` counts state changes from 1.
+
+    `attempt` counts executions of the workflow from 1; `accepted_codes` are findings that a named person let pass.
+    """
 
     submission_id: str
     state: SubmissionState
@@ -60,6 +70,9 @@ class SubmissionRecord:
     created_at: str
     updated_at: str
     sample_id: str | None = None
+    site: str | None = None
+    attempt: int = 1
+    accepted_codes: frozenset[str] = frozenset()
     cause: Cause | None = None
 
     @property
@@ -108,25 +121,85 @@ class SubmissionsTable:
         }
         return self._transact_while_received(submission_id, {"Put": put})
 
+    def adopt_file(self, submission_id: str, file: LandedFile, *, instead_of: str | None, now: datetime) -> bool:
+        """Note a file that no event told of, where the table still holds version `instead_of` of it (None: nothing).
+
+        False where the submission has started. The next event on the file still counts as later than this.
+        """
+        self._create(submission_id, now)
+        condition = "attribute_not_exists(pk)" if instead_of is None else "version_id = :seen"
+        values: dict[str, Any] = {
+            ":v": {"S": file.version_id},
+            ":n": {"N": str(file.size_bytes)},
+            ":t": {"S": _iso(now)},
+            ":before": {"S": ""},
+        }
+        update: UpdateTypeDef = {
+            "TableName": self._table,
+            "Key": _key(submission_id, f"FILE#{file.name}"),
+            "UpdateExpression": "SET version_id = :v, size_bytes = :n, landed_at = :t, "
+            "sequencer = if_not_exists(sequencer, :before)",
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": values if instead_of is None else values | {":seen": {"S": instead_of}},
+        }
+        return self._transact_while_received(submission_id, {"Update": update})
+
+    def note_late_file(self, submission_id: str, file: LandedFile, now: datetime) -> bool:
+        """Keep that a file came after the start; False where it is the version that the submission started with."""
+        known = {landed.name: landed.version_id for landed in self.landed_files(submission_id)}
+        if known.get(file.name) == file.version_id:
+            return False
+        self._client.put_item(
+            TableName=self._table,
+            Item={
+                **_key(submission_id, f"LATE#{file.name}#{file.version_id}"),
+                "size_bytes": {"N": str(file.size_bytes)},
+                "landed_at": {"S": _iso(now)},
+            },
+        )
+        return True
+
+    def late_files(self, submission_id: str) -> list[LandedFile]:
+        """Return the files that came after the start."""
+        files = []
+        for item in self._items(submission_id, "LATE#"):
+            _, name, version_id = item["sk"]["S"].split("#", 2)
+            files.append(LandedFile(name, version_id, int(item["size_bytes"]["N"])))
+        return files
+
     def register_manifest(self, submission_id: str, manifest: Manifest, *, version_id: str) -> bool:
         """Keep the manifest with the submission; False where the submission has started already.
 
         False also where `version_id` is not the manifest that landed last: whoever registers that one goes on.
         """
+        sample, site = manifest.sample.sample_id, manifest.sample.site
+        sets = ["sample_id = :sample", "gsi2pk = :by_sample", "gsi2sk = created_at"]
+        values: dict[str, Any] = {
+            ":received": {"S": SubmissionState.RECEIVED},
+            ":sample": {"S": sample},
+            ":by_sample": {"S": f"SAMPLE#{sample}"},
+        }
+        if site:
+            sets += ["site = :site", "gsi3pk = :by_site", "gsi3sk = created_at"]
+            values |= {":site": {"S": site}, ":by_site": {"S": f"SITE#{site}"}}
         note_sample: UpdateTypeDef = {
             "TableName": self._table,
             "Key": _key(submission_id, "STATE"),
-            "UpdateExpression": "SET sample_id = :sample",
+            "UpdateExpression": f"SET {', '.join(sets)}" + ("" if site else " REMOVE site, gsi3pk, gsi3sk"),
             "ConditionExpression": "#s = :received",
             "ExpressionAttributeNames": {"#s": "state"},
-            "ExpressionAttributeValues": {
-                ":received": {"S": SubmissionState.RECEIVED},
-                ":sample": {"S": manifest.sample.sample_id},
-            },
+            "ExpressionAttributeValues": values,
         }
         put: PutTypeDef = {
             "TableName": self._table,
             "Item": {**_key(submission_id, "MANIFEST"), "body": {"S": manifest.to_json().decode()}},
+        }
+        content: PutTypeDef = {
+            "TableName": self._table,
+            "Item": {
+                "pk": {"S": f"CONTENT#{manifest.content_fingerprint()}"},
+                "sk": {"S": f"SUBMISSION#{submission_id}"},
+            },
         }
         read_last: TransactWriteItemTypeDef = {
             "ConditionCheck": {
@@ -136,7 +209,18 @@ class SubmissionsTable:
                 "ExpressionAttributeValues": {":version": {"S": version_id}},
             }
         }
-        return self._transact([read_last, {"Update": note_sample}, {"Put": put}])
+        return self._transact([read_last, {"Update": note_sample}, {"Put": put}, {"Put": content}])
+
+    def with_same_content(self, manifest: Manifest) -> list[SubmissionRecord]:
+        """Return the submissions whose manifests name the same bytes in the same roles, the oldest first."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :p",
+            ExpressionAttributeValues={":p": {"S": f"CONTENT#{manifest.content_fingerprint()}"}},
+            ConsistentRead=True,
+        )
+        found = (self.get(item["sk"]["S"].removeprefix("SUBMISSION#")) for page in pages for item in page["Items"])
+        return sorted((record for record in found if record), key=lambda r: (r.created_at, r.submission_id))
 
     def landed_files(self, submission_id: str) -> list[LandedFile]:
         """Return the files that landed so far, the manifest among them, read consistently."""
@@ -170,18 +254,33 @@ class SubmissionsTable:
 
     def list_by_state(self, state: SubmissionState) -> list[SubmissionRecord]:
         """Return the submissions in one state, longest unchanged first."""
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            IndexName="by_state",
-            KeyConditionExpression="gsi1pk = :p",
-            ExpressionAttributeValues={":p": {"S": f"STATE#{state}"}},
-        )
-        return [_record(item) for page in pages for item in page["Items"]]
+        return self._list("by_state", "gsi1pk", f"STATE#{state}")
+
+    def list_by_sample(self, sample_id: str) -> list[SubmissionRecord]:
+        """Return the submissions of one sample id, the oldest first."""
+        return self._list("by_sample", "gsi2pk", f"SAMPLE#{sample_id}")
+
+    def list_by_site(self, site: str) -> list[SubmissionRecord]:
+        """Return the submissions of one site, the oldest first."""
+        return self._list("by_site", "gsi3pk", f"SITE#{site}")
+
+    def list_by_day(self, day: date) -> list[SubmissionRecord]:
+        """Return the submissions whose first file landed on one day (UTC), the oldest first."""
+        return self._list("by_day", "gsi4pk", f"DAY#{day.isoformat()}")
 
     def list_all(self) -> list[SubmissionRecord]:
         """Return all submissions, the last changed first."""
         records = [record for state in SubmissionState for record in self.list_by_state(state)]
         return sorted(records, key=lambda record: record.updated_at, reverse=True)
+
+    def _list(self, index: str, key: str, value: str) -> list[SubmissionRecord]:
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            IndexName=index,
+            KeyConditionExpression=f"{key} = :p",
+            ExpressionAttributeValues={":p": {"S": value}},
+        )
+        return [_record(item) for page in pages for item in page["Items"]]
 
     def changes(self, submission_id: str) -> list[StateChange]:
         """Return every state change of the submission in order."""
@@ -233,6 +332,56 @@ class SubmissionsTable:
                     return moved
         raise TemporaryError("state_contended", f"the state of {submission_id} changed under every try")
 
+    def reopen(
+        self, submission_id: str, *, who: str, why: str, now: datetime, accept: Sequence[str] = ()
+    ) -> SubmissionRecord:
+        """Let a stopped submission be tried again as the next attempt; one that is being tried again is left so.
+
+        Args:
+            submission_id: a submission in QUARANTINED or FAILED.
+            who: the person who decides.
+            why: the reason that is kept.
+            now: when.
+            accept: codes of findings that this person lets pass.
+
+        Raises:
+            RejectedInputError: `submission_unknown` or `move_not_allowed`.
+            TemporaryError: `state_contended`.
+        """
+        for _ in range(_MOVE_ATTEMPTS):
+            current = self.get(submission_id)
+            if current is None:
+                raise RejectedInputError("submission_unknown", f"no submission {submission_id}")
+            if current.state is SubmissionState.VALIDATING and current.attempt > 1:
+                return current
+            if current.state not in {SubmissionState.QUARANTINED, SubmissionState.FAILED}:
+                raise RejectedInputError(
+                    "move_not_allowed", f"submission {submission_id} is {current.state}: it was not stopped"
+                )
+            items = self._move_items(current, SubmissionState.VALIDATING, who=who, why=why, now=now, cause=None)
+            update = items[0]["Update"]
+            update["UpdateExpression"] = str(update["UpdateExpression"]).replace(
+                "SET ", "SET attempt = :attempt, accepted_codes = :accepted, ", 1
+            )
+            accepted = sorted({*current.accepted_codes, *accept})
+            update["ExpressionAttributeValues"] = {
+                **update["ExpressionAttributeValues"],
+                ":attempt": {"N": str(current.attempt + 1)},
+                ":accepted": {"L": [{"S": code} for code in accepted]},
+            }
+            if self._transact(items) and (moved := self.get(submission_id)):
+                return moved
+        raise TemporaryError("state_contended", f"the state of {submission_id} changed under every try")
+
+    def record_verdict(self, submission_id: str, name: str, verdict: Mapping[str, Any]) -> None:
+        """Keep what validation said of one file, instead of what an earlier attempt said. It holds no cell value."""
+        item = {**_key(submission_id, f"VERDICT#{name}"), "verdict": {"S": json.dumps(verdict, sort_keys=True)}}
+        self._client.put_item(TableName=self._table, Item=item)
+
+    def verdicts(self, submission_id: str) -> list[dict[str, Any]]:
+        """Return what validation said of each file that it looked at."""
+        return [json.loads(item["verdict"]["S"]) for item in self._items(submission_id, "VERDICT#")]
+
     def record_failure(self, submission_id: str, cause: Cause) -> None:
         """Keep the cause that a step gives before it ends, for `conclude_failure` to read."""
         self._client.put_item(
@@ -262,6 +411,7 @@ class SubmissionsTable:
         stamp = {"S": _iso(now)}
         first = {**_key(submission_id, "STATE"), "state": {"S": state}, "version": {"N": "1"}}
         index = {"gsi1pk": {"S": f"STATE#{state}"}, "gsi1sk": stamp}
+        index |= {"gsi4pk": {"S": f"DAY#{now.date().isoformat()}"}, "gsi4sk": stamp}
         change = _change_item(submission_id, 1, None, state, who="register_object", why="First file landed.", now=now)
         self._transact(
             [
@@ -408,6 +558,9 @@ def _record(item: dict[str, Any]) -> SubmissionRecord:
         created_at=item["created_at"]["S"],
         updated_at=item["updated_at"]["S"],
         sample_id=item.get("sample_id", {}).get("S"),
+        site=item.get("site", {}).get("S"),
+        attempt=int(item.get("attempt", {}).get("N", "1")),
+        accepted_codes=frozenset(code["S"] for code in item.get("accepted_codes", {}).get("L", [])),
         cause=cause,
     )
 

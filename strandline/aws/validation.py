@@ -5,12 +5,13 @@ The function and the job share this code; they differ in how long they may take.
 
 import hashlib
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from strandline.aws.objects import S3Objects
 from strandline.aws.submissions import LandedFile, SubmissionsTable
 from strandline.aws.workspace import read_bundle
 from strandline.errors import RejectedInputError
-from strandline.journey import MANIFEST_NAME, landing_key, manifest_key
+from strandline.journey import MANIFEST_NAME, SubmissionState, landing_key, manifest_key
 from strandline.landing.fastq import FastqSource, ReadsSummary, validate_fastq_pair
 from strandline.landing.manifest import (
     MANIFEST_LIMIT_BYTES,
@@ -20,6 +21,10 @@ from strandline.landing.manifest import (
     parse_manifest,
 )
 from strandline.landing.regions import REGIONS_LIMIT_BYTES, parse_regions
+
+_NOT_ANALYSED: Final = frozenset(
+    {SubmissionState.RECEIVED, SubmissionState.QUARANTINED, SubmissionState.FAILED, SubmissionState.WITHDRAWN}
+)
 
 
 def read_landed_manifest(table: SubmissionsTable, landing: S3Objects, submission_id: str) -> Manifest:
@@ -53,6 +58,7 @@ def validate_submission(
     landed = {file.name: file for file in table.landed_files(submission_id)}
     for declared in manifest.files:
         _check_presence(submission_id, declared, landed.get(declared.name))
+    _check_repetition(submission_id, manifest, table)
     bundle = read_bundle(references, manifest)
 
     def open_file(declared: DeclaredFile) -> "_HashedStream":
@@ -82,6 +88,24 @@ def validate_submission(
     for stream in reads:
         stream.verify()
     return summary
+
+
+def _check_repetition(submission_id: str, manifest: Manifest, table: SubmissionsTable) -> None:
+    """Refuse a second submission of the same bytes for the same sample, unless a person let it pass."""
+    this = table.get(submission_id)
+    if this is None or "duplicate_content" in this.accepted_codes:
+        return
+    for other in table.with_same_content(manifest):
+        same_sample = (other.sample_id, other.site) == (manifest.sample.sample_id, manifest.sample.site)
+        if other.submission_id == submission_id or not same_sample or other.state in _NOT_ANALYSED:
+            continue
+        came_first = (other.created_at, other.submission_id) < (this.created_at, submission_id)
+        if came_first or other.state is not SubmissionState.VALIDATING:
+            raise RejectedInputError(
+                "duplicate_content",
+                f"submission {other.submission_id} holds the same files of the same sample and is {other.state}: "
+                "follow that one; to analyse them again, release this one with --accept duplicate_content",
+            )
 
 
 def _check_presence(submission_id: str, declared: DeclaredFile, landed: LandedFile | None) -> None:

@@ -3,7 +3,8 @@
 Shape (JSON, UTF-8, at most 1 MiB)::
 
     {"manifest_version": "1",
-     "sample": {"sample_id": "HG002", "subject_id": "PT00042", "sex": "MALE", "assay": "WGS", "platform": "ILLUMINA"},
+     "sample": {"sample_id": "HG002", "subject_id": "PT00042", "sex": "MALE", "assay": "WGS", "platform": "ILLUMINA",
+                "site": "north", "trial": "NCT01234567", "consent": "RESEARCH"},
      "reference": {"name": "slice", "version": "0c2b5f1a9e3d"},
      "files": [{"name": "R1.fastq.gz", "role": "READS_1", "size_bytes": 123, "sha256": "..."}, ...]}
 """
@@ -42,8 +43,24 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
+class Consent(StrEnum):
+    """What the subject agreed that the data may be used for."""
+
+    CARE = "CARE"
+    CARE_AND_RESEARCH = "CARE_AND_RESEARCH"
+    RESEARCH = "RESEARCH"
+    WITHDRAWN = "WITHDRAWN"
+
+
+_Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
+
+
 class SampleDeclaration(_Frozen):
-    """Who and what was sequenced. `subject_id` is a pseudonym: `PT00042` or `PT12AB34CD`."""
+    """Who and what was sequenced, where and for what.
+
+    `subject_id` is a pseudonym: `PT00042` or `PT12AB34CD`. `site` is the lab's code, `trial` the registry's id of the
+    study, `read_group` the platform unit (flow cell, lane) that the reads come from.
+    """
 
     sample_id: str
     subject_id: Annotated[str, StringConstraints(pattern=f"^{_PSEUDONYM}$")] | None = None
@@ -51,11 +68,24 @@ class SampleDeclaration(_Frozen):
     assay: Literal["WGS", "WES", "PANEL"] = "WGS"
     platform: Literal["ILLUMINA", "MGI", "ELEMENT", "ULTIMA"] = "ILLUMINA"
     library: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = "lib1"
+    read_group: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
+    site: _Code | None = None
+    trial: _Code | None = None
+    consent: Consent | None = None
 
     @field_validator("sample_id")
     @classmethod
     def _name_is_safe(cls, value: str) -> str:
         return check_sample_id(value)
+
+    @field_validator("consent")
+    @classmethod
+    def _consent_stands(cls, value: Consent | None) -> Consent | None:
+        if value is Consent.WITHDRAWN:
+            raise RejectedInputError(
+                "consent_withdrawn", "the subject withdrew consent: do not send the sample; destroy or return it"
+            )
+        return value
 
 
 class ReferenceName(_Frozen):
@@ -109,6 +139,14 @@ class Manifest(_Frozen):
     def file_by_role(self, role: FileRole) -> DeclaredFile | None:
         """Return the file with this role, or None."""
         return next((file for file in self.files if file.role is role), None)
+
+    def content_fingerprint(self) -> str:
+        """Return a digest of the files' roles and bytes, whatever they and the sample are called.
+
+        Two submissions with the same fingerprint hold the same data.
+        """
+        described = sorted(f"{file.role} {file.sha256}" for file in self.files)
+        return hashlib.sha256("\n".join(described).encode()).hexdigest()
 
     def to_json(self) -> bytes:
         """Return the canonical bytes: the same manifest always gives the same."""

@@ -130,7 +130,7 @@ def test_the_submissions_table_can_be_restored_and_is_encrypted(assembly):
     assert bool(assembly.resources("AWS::Backup::BackupSelection")) is (assembly.stage in {"qa", "prod"})
 
 
-def test_the_submissions_table_is_found_by_id_and_by_state(assembly):
+def test_ing_08_submissions_are_found_by_id_state_sample_site_and_day(assembly):
     (table,) = assembly.properties("AWS::DynamoDB::Table")
 
     def names(schema):
@@ -138,7 +138,10 @@ def test_the_submissions_table_is_found_by_id_and_by_state(assembly):
 
     assert names(table["KeySchema"]) == ["pk", "sk"]
     assert [(index["IndexName"], names(index["KeySchema"])) for index in table["GlobalSecondaryIndexes"]] == [
-        ("by_state", ["gsi1pk", "gsi1sk"])
+        ("by_state", ["gsi1pk", "gsi1sk"]),
+        ("by_sample", ["gsi2pk", "gsi2sk"]),
+        ("by_site", ["gsi3pk", "gsi3sk"]),
+        ("by_day", ["gsi4pk", "gsi4sk"]),
     ]
 
 

@@ -20,12 +20,12 @@ def test_ing_03_every_object_under_submissions_reaches_the_intake_queue(assembly
     ]
 
 
-def test_ing_03_a_message_that_fails_five_times_is_kept_for_a_person(assembly):
+def test_ing_03_a_message_that_fails_for_a_quarter_of_an_hour_is_kept_for_a_person(assembly):
     queues = assembly.properties("AWS::SQS::Queue", "intake")
     (intake,) = [queue for queue in queues if "RedrivePolicy" in queue]
     (dead,) = [queue for queue in queues if "RedrivePolicy" not in queue]
 
-    assert intake["RedrivePolicy"]["maxReceiveCount"] == 5
+    assert intake["RedrivePolicy"]["maxReceiveCount"] == 12
     assert intake["MessageRetentionPeriod"] == dead["MessageRetentionPeriod"] == 14 * 86_400
 
 

@@ -106,14 +106,21 @@ def make_account(session: boto3.Session) -> Aws:
     for name in ("landing", "quarantine", "references", "analysis"):
         s3.create_bucket(Bucket=name)
     s3.put_bucket_versioning(Bucket="landing", VersioningConfiguration={"Status": "Enabled"})
-    names = ("pk", "sk", "gsi1pk", "gsi1sk")
-    keys = [{"AttributeName": name, "KeyType": kind} for name, kind in zip(names, ("HASH", "RANGE") * 2, strict=True)]
+    indexes = {"by_state": "gsi1", "by_sample": "gsi2", "by_site": "gsi3", "by_day": "gsi4"}
+    names = ["pk", "sk", *(f"{prefix}{part}" for prefix in indexes.values() for part in ("pk", "sk"))]
+
+    def keys(prefix: str) -> list[dict[str, str]]:
+        return [
+            {"AttributeName": f"{prefix}{part}", "KeyType": kind} for part, kind in (("pk", "HASH"), ("sk", "RANGE"))
+        ]
+
     dynamodb.create_table(  # as infra/stacks/catalog.py makes it
         TableName="submissions",
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
-        KeySchema=keys[:2],
+        KeySchema=keys(""),
         GlobalSecondaryIndexes=[
-            {"IndexName": "by_state", "KeySchema": keys[2:], "Projection": {"ProjectionType": "ALL"}}
+            {"IndexName": index, "KeySchema": keys(prefix), "Projection": {"ProjectionType": "ALL"}}
+            for index, prefix in indexes.items()
         ],
         BillingMode="PAY_PER_REQUEST",
     )
@@ -131,6 +138,9 @@ def make_account(session: boto3.Session) -> Aws:
         "ANALYSIS_BUCKET": "analysis",
         "SUBMISSIONS_TABLE": "submissions",
         "STATE_MACHINE_ARN": machine,
+        "INTAKE_QUEUE_URL": sqs.create_queue(QueueName="intake")["QueueUrl"],
+        "SWEEP_SETTLED_S": "300",
+        "SWEEP_WINDOW_S": "86400",
         "ALERTS_TOPIC_ARN": topic,
         "INCOMPLETE_AFTER_S": "3600",
         "LAMBDA_VALIDATION_LIMIT_BYTES": "1000000",

@@ -2,13 +2,19 @@
 
 import json
 import random
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
 import pytest
+from moto.sqs.models import sqs_backends
 
+from strandline.aws.executions import Workflow
+from strandline.aws.intake import Intake
+from strandline.aws.intake_queue import IntakeQueue
 from strandline.aws.submissions import LandedFile
 from strandline.journey import MANIFEST_NAME, SubmissionState, landing_key
 from tests.integration.conftest import NOW, READS, SAMPLE, Aws, Handler, manifest_of, names_nobody
@@ -129,6 +135,105 @@ def test_a_late_file_after_the_start_changes_nothing(aws, register):
     late = aws.land("s-1", "R1.fastq.gz", b"other bytes")
     assert register(batch(event_of("s-1", late))) == {"batchItemFailures": []}
     assert aws.table.landed_files("s-1") == before
+    assert aws.executions() == ["s-1"]
+
+
+def test_a_late_file_is_kept_in_mind_and_one_event_too_many_is_not(aws, register):
+    events = land_all(aws)
+    register(batch(*events.values()))
+    aws.table.move("s-1", SubmissionState.VALIDATING, who="t", why="t", now=NOW)
+    register(batch(events["R1.fastq.gz"]))
+    assert aws.table.late_files("s-1") == []
+    late = aws.land("s-1", "R1.fastq.gz", b"other bytes")
+    register(batch(event_of("s-1", late)))
+    assert aws.table.late_files("s-1") == [late]
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_of_a_file_that_was_replaced_before_the_start_the_later_version_stays(aws, register, reverse):
+    first, second = (event_of("s-1", aws.land("s-1", "R1.fastq.gz", body)) for body in (b"first", b"second"))
+    for event in [second, first] if reverse else [first, second]:
+        register(batch(event))
+    (kept,) = aws.table.landed_files("s-1")
+    assert kept.version_id == second["detail"]["object"]["version-id"]
+
+
+def test_an_event_of_a_file_that_is_gone_is_passed_over(aws, register):
+    event = event_of("s-1", LandedFile("R1.fastq.gz", "v", 1))
+    assert register(batch(event)) == {"batchItemFailures": []}
+    assert aws.table.list_all() == []
+
+
+def sweep(aws: Aws, later: timedelta) -> int:
+    landing = aws.bucket("landing")
+    door = Intake(aws.table, landing, Workflow(aws.stepfunctions, aws.state_machine_arn))
+    return door.sweep(datetime.now(UTC) + later, settled=timedelta(minutes=5), window=timedelta(days=1))
+
+
+def test_what_landed_without_any_event_is_found_by_the_sweep(aws):
+    """ING-03, OPS-08."""
+    land_all(aws)
+    assert sweep(aws, timedelta(minutes=10)) == 1
+    assert sweep(aws, timedelta(minutes=20)) in {0, 1}  # asking twice for a running execution is one execution
+    assert aws.executions() == ["s-1"]
+
+
+@pytest.mark.parametrize("lost", [MANIFEST_NAME, *READS])
+def test_a_single_lost_event_is_made_up_for_by_the_sweep(aws, register, lost):
+    events = land_all(aws)
+    register(batch(*(event for name, event in events.items() if name != lost)))
+    assert aws.executions() == []
+    assert sweep(aws, timedelta(minutes=10)) == 1
+    assert aws.executions() == ["s-1"]
+
+
+def test_the_sweep_takes_the_version_that_replaced_a_registered_one(aws, register):
+    register(batch(event_of("s-1", aws.land("s-1", "R1.fastq.gz", b"first"))))
+    second = aws.land("s-1", "R1.fastq.gz", b"second")
+    sweep(aws, timedelta(minutes=10))
+    assert aws.table.landed_files("s-1") == [second]
+
+
+@pytest.mark.parametrize("later", [timedelta(minutes=1), timedelta(days=2)])
+def test_the_sweep_leaves_alone_what_is_still_landing_or_long_past(aws, later):
+    land_all(aws)
+    assert sweep(aws, later) == 0
+    assert aws.table.list_all() == []
+
+
+def test_an_event_that_comes_after_the_sweep_changes_nothing(aws, register):
+    events = land_all(aws)
+    sweep(aws, timedelta(minutes=10))
+    before = aws.table.landed_files("s-1")
+    register(batch(*events.values()))
+    assert aws.table.landed_files("s-1") == before
+    assert aws.executions() == ["s-1"]
+
+
+def test_a_failed_message_comes_again_soon_instead_of_after_the_visibility_timeout(aws, register):
+    queue = aws.environment["INTAKE_QUEUE_URL"]
+    aws.sqs.send_message(QueueUrl=queue, MessageBody="not JSON")
+    (message,) = aws.sqs.receive_message(QueueUrl=queue, VisibilityTimeout=3600)["Messages"]
+    records = batch("not JSON")
+    records["Records"][0] |= {
+        "receiptHandle": message["ReceiptHandle"],
+        "attributes": {"ApproximateReceiveCount": "1"},
+    }
+    assert register(records)["batchItemFailures"] == [{"itemIdentifier": "m0"}]
+    (held,) = sqs_backends["123456789012"]["us-east-1"].queues["intake"].messages
+    assert 0 < held.visible_at / 1000 - time.time() <= 2.1
+
+
+def test_dead_letters_about_objects_are_replayed_and_others_stay(aws, register):
+    queue = IntakeQueue(aws.sqs, aws.environment["INTAKE_QUEUE_URL"])
+    dead_url = aws.sqs.create_queue(QueueName="dead")["QueueUrl"]
+    for event in land_all(aws).values():
+        aws.sqs.send_message(QueueUrl=dead_url, MessageBody=json.dumps(event))
+    aws.sqs.send_message(QueueUrl=dead_url, MessageBody='{"requestContext": {"condition": "RetriesExhausted"}}')
+    assert queue.replay_from(IntakeQueue(aws.sqs, dead_url)) == 3
+    assert queue.depth() == 3
+    messages = aws.sqs.receive_message(QueueUrl=aws.environment["INTAKE_QUEUE_URL"], MaxNumberOfMessages=10)["Messages"]
+    register(batch(*(message["Body"] for message in messages)))
     assert aws.executions() == ["s-1"]
 
 

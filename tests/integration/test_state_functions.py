@@ -9,7 +9,7 @@ import pytest
 
 from strandline.aws.submissions import Cause, LandedFile
 from strandline.errors import RejectedInputError
-from strandline.journey import MANIFEST_NAME, SubmissionState, exception_record_key
+from strandline.journey import MANIFEST_NAME, SubmissionState, exception_record_key, quarantined_file_key
 from tests.integration.conftest import (
     NOW,
     READS,
@@ -104,6 +104,24 @@ def test_wrong_input_is_quarantined_with_a_record_an_alert_and_its_files_untouch
     assert alert["Message"].endswith("Next: the lab.")
 
 
+def test_quarantine_holds_a_copy_of_what_was_judged_and_not_of_what_came_later(aws, conclude):
+    """ING-07."""
+    started(aws)
+    aws.land("s-1", "R1.fastq.gz", b"came later")
+    conclude(failure(REJECTED))
+    for name, body in READS.items():
+        assert aws.bucket("quarantine").read(quarantined_file_key("s-1", name), limit_bytes=100_000) == body
+    assert exception_record(aws)["copies"] == "files/"
+
+
+def test_what_is_too_large_to_copy_is_quarantined_where_it_lies(aws, conclude, monkeypatch):
+    monkeypatch.setattr("strandline.aws.conclusions.COPY_LIMIT_BYTES", 100)
+    started(aws)
+    conclude(failure(REJECTED))
+    assert aws.s3.list_objects_v2(Bucket="quarantine")["KeyCount"] == 1
+    assert exception_record(aws)["copies"] is None
+
+
 def test_a_fault_of_the_platform_fails_without_a_quarantine_record(aws, conclude):
     started(aws, S.ANALYSING)
     answer = conclude(failure(KILLED, "AlignReads"))
@@ -128,7 +146,8 @@ def test_concluding_twice_moves_once_and_leaves_the_same_record(aws, conclude):
     assert conclude(failure(REJECTED)) == conclude(failure(REJECTED))
     assert [change.after for change in aws.table.changes("s-1")] == [S.RECEIVED, S.VALIDATING, S.QUARANTINED]
     listed = aws.s3.list_objects_v2(Bucket="quarantine")["Contents"]
-    assert [item["Key"] for item in listed] == [exception_record_key("s-1")]
+    copies = [quarantined_file_key("s-1", name) for name in (*READS, MANIFEST_NAME)]
+    assert sorted(item["Key"] for item in listed) == sorted([exception_record_key("s-1"), *copies])
     assert exception_record(aws)["code"] == "checksum_mismatch"
 
 
