@@ -1,5 +1,6 @@
 """What a deployed stage is called: the outputs of its stacks, and clients that reach it."""
 
+import getpass
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -9,7 +10,10 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from strandline.aws.executions import Workflow
+from strandline.aws.intake import Intake
+from strandline.aws.intake_queue import IntakeQueue
 from strandline.aws.objects import S3Objects
+from strandline.aws.quarantine import Quarantine
 from strandline.aws.queries import AthenaQueries
 from strandline.aws.submissions import SubmissionsTable
 from strandline.errors import RejectedInputError
@@ -79,6 +83,32 @@ class Deployment:
         return AthenaQueries(
             self._endpoint.client("athena"), self.outputs["AthenaWorkgroup"], self.outputs["GlueDatabase"]
         )
+
+    @cached_property
+    def intake(self) -> Intake:
+        """The landing door."""
+        return Intake(self.submissions, self.landing, self.workflow)
+
+    @cached_property
+    def intake_queue(self) -> IntakeQueue:
+        """The queue of events about landed objects."""
+        return IntakeQueue(self._endpoint.client("sqs"), self.outputs["IntakeQueueUrl"])
+
+    @cached_property
+    def dead_letters(self) -> IntakeQueue:
+        """What registration gave up on."""
+        return IntakeQueue(self._endpoint.client("sqs"), self.outputs["IntakeDeadLetterUrl"])
+
+    @cached_property
+    def quarantine(self) -> Quarantine:
+        """What was kept out."""
+        return Quarantine(self.submissions, self._bucket("QuarantineBucket"), self.workflow)
+
+    def caller(self) -> str:
+        """Return who acts: the principal of the credentials, or the user of this machine where AWS is embedded."""
+        if self._endpoint.url is not None:
+            return getpass.getuser()
+        return str(self._endpoint.client("sts").get_caller_identity()["Arn"])
 
     def _bucket(self, output: str) -> S3Objects:
         return S3Objects(self._endpoint.client("s3"), self.outputs[output])

@@ -1,4 +1,4 @@
-"""`strandline run`, `submit` and `status`: samples in, results out."""
+"""`strandline run` and `submit`: samples in, results out."""
 
 import csv
 import shutil
@@ -105,35 +105,6 @@ def submit_sheet(
         raise typer.Exit(RejectedInputError.EXIT_CODE)
 
 
-def show_status(
-    submission_id: Annotated[str | None, typer.Argument(help="One submission; all where it is left out.")] = None,
-    stage: StageOption = LOCAL,
-    form: Annotated[OutputFormat, typer.Option("--format")] = OutputFormat.TABLE,
-) -> None:
-    """Show where submissions stand, or every change of one.
-
-    Example: strandline status s-5f2a9c01d3e41b7c
-    """
-    deployment = connect(stage)
-    if submission_id is None:
-        records = deployment.submissions.list_all()
-        rows = [
-            (r.submission_id, r.sample_id, r.state.value, r.updated_at, r.cause.message if r.cause else None)
-            for r in records
-        ]
-        print_rows(("submission", "sample", "state", "since", "cause"), rows, form)
-        return
-    record = deployment.submissions.get(submission_id)
-    if record is None:
-        raise RejectedInputError("submission_unknown", f"no submission {submission_id}: see 'strandline status'")
-    changes = deployment.submissions.changes(submission_id)
-    print_rows(
-        ("when", "from", "to", "who", "why"),
-        [(change.when, change.before, change.after, change.who, change.why) for change in changes],
-        form,
-    )
-
-
 def declare_sample(sample_id: str, *, sex: str = "UNKNOWN", subject_id: str | None = None) -> SampleDeclaration:
     """Return the declaration of a sample.
 
@@ -215,7 +186,9 @@ def fetch_results(deployment: Deployment, submission_id: str, out: Path) -> None
     try:
         for artifact in RESULTS:
             deployment.analysis.download(artifact_key(submission_id, artifact), partial / artifact)
-        save_history(deployment.workflow.history(submission_id), partial / HISTORY_NAME)
+        record = deployment.submissions.get(submission_id)
+        history = deployment.workflow.history(submission_id, record.attempt if record else 1)
+        save_history(history, partial / HISTORY_NAME)
         out.mkdir(exist_ok=True)
         for path in partial.iterdir():
             path.replace(out / path.name)

@@ -16,7 +16,7 @@ from strandline.errors import RejectedInputError, TemporaryError
 from strandline.journey import SubmissionState
 
 _POLL_S: Final = 0.1
-_START_PATIENCE_S: Final = 120.0
+_START_PATIENCE_S: Final = 180.0  # a registrar that was killed is followed by another after two minutes
 
 
 class SubmissionFailedError(Exception):
@@ -35,14 +35,19 @@ def follow(deployment: Deployment, submission_id: str) -> Iterator[FinishedStep]
     """Yield each step as it ends, until the execution does.
 
     Raises:
-        TemporaryError: `submission_not_started`, where nothing began within two minutes of the upload.
+        TemporaryError: `submission_not_started`, where nothing began within three minutes of the upload.
     """
     began = time.monotonic()
     told = 0
+    attempt = 1
     while True:
-        status = deployment.workflow.status(submission_id)
-        if status is None:
+        status = deployment.workflow.status(submission_id, attempt)
+        if status is None or (status.status != "RUNNING" and not told):
             record = deployment.submissions.get(submission_id)
+            if record is not None and record.attempt > attempt:
+                attempt = record.attempt  # a person let it go on: follow what runs now
+                continue
+        if status is None:
             if record is not None and record.is_settled:
                 return
             if time.monotonic() - began > _START_PATIENCE_S:
@@ -51,7 +56,7 @@ def follow(deployment: Deployment, submission_id: str) -> Iterator[FinishedStep]
                     f"{submission_id} landed and did not start: look at 'strandline stage status'",
                 )
         else:
-            steps = finished_steps(deployment.workflow.history(submission_id))
+            steps = finished_steps(deployment.workflow.history(submission_id, attempt))
             yield from steps[told:]
             told = len(steps)
             if status.status != "RUNNING":
@@ -107,7 +112,7 @@ def settle(deployment: Deployment, submission_id: str) -> SubmissionRecord:
             f"{record.cause.code}: {record.cause.message} (submission {submission_id} failed in {record.cause.step})"
         )
     if not record.is_settled:
-        status = deployment.workflow.status(submission_id)
+        status = deployment.workflow.status(submission_id, record.attempt)
         said = f"{status.status}: {status.error}: {status.cause}" if status else "it never started"
         raise SubmissionFailedError(f"submission {submission_id} stopped while {record.state}; {said}")
     return record

@@ -141,11 +141,12 @@ class Manifest(_Frozen):
         return next((file for file in self.files if file.role is role), None)
 
     def content_fingerprint(self) -> str:
-        """Return a digest of the files' roles and bytes, whatever they and the sample are called.
+        """Return a digest of the reference and of the files' roles and bytes, whatever they and the sample are called.
 
-        Two submissions with the same fingerprint hold the same data.
+        Two submissions with the same fingerprint ask for the same analysis of the same data.
         """
         described = sorted(f"{file.role} {file.sha256}" for file in self.files)
+        described.append(f"{self.reference.name}/{self.reference.version}")
         return hashlib.sha256("\n".join(described).encode()).hexdigest()
 
     def to_json(self) -> bytes:
