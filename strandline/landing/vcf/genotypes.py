@@ -42,6 +42,9 @@ from strandline.landing.vcf.values import MISSING, fault_of, genotype_count, is_
 _GENOTYPE: Final = re.compile(rb"[/|]?(?:[0-9]+|\.)(?:[/|](?:[0-9]+|\.))*")
 _DIVIDER: Final = re.compile(rb"[/|]")
 _DIPLOID: Final = 2
+_MOST_FORMATS_KEPT: Final = 64
+_MOST_SAMPLES_KEPT: Final = 2000
+_LONGEST_SAMPLE_KEPT: Final = 64
 
 
 class GenotypeChecks:
@@ -53,6 +56,7 @@ class GenotypeChecks:
         self._reserved = reserved_format(header.minor)
         self._keys_by_format: dict[bytes, list[bytes]] = {}
         self._told: set[bytes] = set()
+        self._good: dict[tuple[bytes, int], set[bytes]] = {}
 
     def check(self, columns: list[bytes], alt_count: int, line: int) -> None:
         """Check FORMAT, the first of `columns`, and the samples behind it."""
@@ -61,8 +65,21 @@ class GenotypeChecks:
             if any(sample != MISSING for sample in columns[1:]):
                 self._found.add(SAMPLES_WITHOUT_FORMAT, line=line)
             return
+        good = self._good_samples(columns[0], alt_count)
+        counts = self._found.log.count_by_code
         for sample in columns[1:]:
+            if sample in good:
+                continue
+            before = counts.total()
             self._check_sample(sample, keys, alt_count, line)
+            if counts.total() == before and len(good) < _MOST_SAMPLES_KEPT and len(sample) <= _LONGEST_SAMPLE_KEPT:
+                good.add(sample)
+
+    def _good_samples(self, form: bytes, alt_count: int) -> set[bytes]:
+        """Return the columns that were found faultless under a FORMAT and a number of ALT alleles."""
+        if len(self._good) > _MOST_FORMATS_KEPT:
+            self._good.clear()
+        return self._good.setdefault((form, alt_count), set())
 
     def definition(self, key: bytes) -> FieldDefinition:
         """Return what the header declares of a key, else what the specification reserves, else nothing."""

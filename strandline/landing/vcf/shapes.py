@@ -29,12 +29,12 @@ _MOST_FILTERS: Final = 32
 _MOST_KEYS: Final = 80
 _MOST_ORDERS: Final = 3
 _MOST_VALUES: Final = 60
-_MOST_SAMPLES: Final = 400
+_MOST_SAMPLES: Final = 5000
 _WAIT_AT_MOST: Final = 256
 
 _COUNT: Final = rb"[0-9]{1,9}+"
 _INTEGER: Final = rb"-?[0-9]{1,9}+"
-_FLOAT: Final = rb"-?(?:[0-9]++(?:\.[0-9]++)?|\.[0-9]++)(?:[eE][-+]?[0-9]++)?"
+_FLOAT: Final = rb"-?[0-9]++(?:\.[0-9]++)?(?:[eE][-+]?[0-9]++)?"
 _FREQUENCY: Final = rb"(?:0?\.[0-9]++|0|1(?:\.0++)?|[0-9](?:\.[0-9]++)?[eE]-0*+[1-9][0-9]*+)(?![.0-9eE])"
 _PLACE: Final = rb"([0-9A-Za-z_][0-9A-Za-z_.|-]*+)\t([1-9][0-9]{0,8}+)\t([!-:<-~]++)\t([ACGTN]++)\t(?=([^\t\n]++)\t)"
 _NONE: Final[frozenset[bytes]] = frozenset()
@@ -181,7 +181,7 @@ class RecordShapes:
             count = alts + (number == b"R")
         else:
             count = -1
-        return name + rb"=(?:" + _list_expression(value, count) + rb"|\.(?=[;\t\n]))"
+        return name + b"=" + _list_expression(value, count)
 
     def _samples_expression(self, form: bytes, ploidies: list[int], alts: int) -> bytes:
         if not form:
@@ -193,8 +193,10 @@ class RecordShapes:
             columns = [self._sample_expression(keys[1:], alts, ploidy, has_gt=True) for ploidy in ploidies]
         else:
             columns = [self._sample_expression(keys, alts, 2, has_gt=False)]
-        one = rb"\t(?:" + b"|".join(columns) + rb")(?=[\t\n]|\Z)"
-        return rb"\t" + re.escape(form) + b"(?:" + one + b"){%d}" % self._sample_count
+        one = rb"\t(?:" + b"|".join(columns) + b")"
+        if self._sample_count == 1:
+            return rb"\t" + re.escape(form) + one
+        return rb"\t" + re.escape(form) + b"(?:" + one + rb"(?=[\t\n]|\Z)){%d}" % self._sample_count
 
     def _sample_expression(self, keys: list[bytes], alts: int, ploidy: int, *, has_gt: bool) -> bytes:
         allele = b"[0-%d.]" % alts
@@ -219,7 +221,7 @@ class RecordShapes:
             count = alts + (number == b"R")
         else:
             count = genotype_count(alts + 1, ploidy) if number == b"G" else -1
-        return rb"(?:" + _list_expression(value, count) + rb"|\.(?=[:\t\n]|\Z))"
+        return _list_expression(value, count)
 
     def _value(
         self,
@@ -251,13 +253,16 @@ class _Slots:
 
 
 def _list_expression(value: bytes, count: int) -> bytes:
-    """Return the expression for `count` values between commas, each of which may be missing; any number where -1."""
+    """Return the expression for `count` values between commas, each of which, or all at once, may be missing.
+
+    Any number of values where `count` is -1; one where it is 0, of a key that has one value an ALT allele.
+    """
     one = b"(?:" + value + rb"|\.)"
     if count < 0:
         return one + b"(?:," + one + b")*+"
-    if count == 0:
-        return one  # of Number=A without an ALT allele
-    return one + b",".join([b""] + [one] * (count - 1)) if count <= 3 else one + b"(?:," + one + b"){%d}" % (count - 1)
+    if count <= 1:
+        return one
+    return rb"(?:" + one + (b"," + one) * (count - 1) + rb"|\.(?!,))"
 
 
 def _is_plain(text: bytes) -> bool:
