@@ -13,7 +13,7 @@ import pysam
 
 from strandline.errors import RejectedInputError
 from strandline.landing.decompression import GZIP_MAGIC, decompress_if_gzip
-from strandline.landing.fastq import FastqSource, validate_fastq, validate_fastq_pair
+from strandline.landing.fastq import FastqSource, check_fastq, check_fastq_pair
 from strandline.landing.findings import Finding, FindingLog
 from strandline.landing.regions import REGIONS_LIMIT_BYTES, parse_regions
 
@@ -159,13 +159,14 @@ def _check_of(path: Path) -> _Check:
             )
 
 
-def _check_fastq(path: Path, _log: FindingLog, _ground: _Ground) -> str:
-    reads = validate_fastq(FastqSource(path.name, _chunks(path)))
+def _check_fastq(path: Path, log: FindingLog, _ground: _Ground) -> str:
+    reads = check_fastq(FastqSource(path.name, _chunks(path)), log)
     return f"{reads.read_count} reads of {reads.shortest_read} to {reads.longest_read} bases"
 
 
-def _check_fastq_pair(first: Path, second: Path, _log1: FindingLog, _log2: FindingLog) -> str:
-    pair = validate_fastq_pair(FastqSource(first.name, _chunks(first)), FastqSource(second.name, _chunks(second)))
+def _check_fastq_pair(first: Path, second: Path, first_log: FindingLog, second_log: FindingLog) -> str:
+    sources = FastqSource(first.name, _chunks(first)), FastqSource(second.name, _chunks(second))
+    pair = check_fastq_pair(*sources, first_log, second_log)
     return f"{pair.pair_count} pairs of {pair.shortest_read} to {pair.longest_read} bases"
 
 

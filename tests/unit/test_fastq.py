@@ -30,7 +30,15 @@ def code_of(first: bytes, second: bytes) -> str:
 
 
 def test_a_pair_is_counted():
-    assert check(fastq(1), fastq(2)) == ReadsSummary(pair_count=20, base_count=2000, shortest_read=50, longest_read=50)
+    assert check(fastq(1), fastq(2)) == ReadsSummary(
+        pair_count=20,
+        base_count=2000,
+        shortest_read=50,
+        longest_read=50,
+        lowest_quality=40,
+        highest_quality=40,
+        gc_base_count=800,
+    )
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 7, 65_536])
@@ -61,7 +69,7 @@ def test_gzip_members_may_follow_one_another():
         (lambda _: b"##fileformat=VCFv4.3\n#CHROM\nchr1\nchr2\n", "not_fastq"),
         (lambda body: body.replace(b"/1\n", b"/2\n"), "mates_swapped"),
         (lambda body: body.replace(b"+\n", b"-\n", 1), "not_fastq"),
-        (lambda _: b"@" + b"A" * (2 << 20), "line_too_long"),
+        (lambda _: b"@" + b"A" * (9 << 20), "line_too_long"),
     ],
 )
 def test_damage_is_told_by_its_kind(damage, code):
@@ -78,7 +86,7 @@ def test_a_fault_is_named_by_file_and_line_and_no_base_is_repeated():
     body[13] = b"ACGTX" * 10 + b"\n"
     with pytest.raises(RejectedInputError) as caught:
         check(b"".join(body), fastq(2))
-    assert caught.value.message.startswith("R1, line 14: ")
+    assert caught.value.message.startswith("R1, line 14, sequence: ")
     assert "ACGT" not in caught.value.message
 
 
