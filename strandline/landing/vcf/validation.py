@@ -215,6 +215,8 @@ class _Body:
                 contig, pos, identifier, ref, alt = matched.group(1, 2, 3, 4, 5)
                 kinds = kinds_by_alleles.get((ref, alt)) or self._kinds_of(ref, alt)
                 if kinds:
+                    if self._blank_line is not None:
+                        self._pass_blank_lines(contig)
                     follow(
                         contig=contig,
                         position=int(pos),
