@@ -105,31 +105,31 @@ class BamReader:
                 batches.check(data, starts)
             self._at = after
             if needed < 0:
-                record = checks.record_count + batches.skipped + 1
+                record = checks.record_count + 1
                 self._log.add(rules.RECORD_SIZE, record=record, field="block_size", kind="below 32")
                 self.is_intact = False
                 return
             if needed > RECORD_LIMIT_BYTES:
-                if not self._skip(needed, checks, batches):
+                if not self._skip(needed, checks):
                     return
             elif not self._has(max(needed, _BATCH_BYTES)) and len(self._pending) - self._at < max(needed, 4):
                 self.ended_within = len(self._pending) > self._at
                 return
 
-    def _skip(self, size: int, checks: RecordChecks, batches: "_RecordBatches") -> bool:
+    def _skip(self, size: int, checks: RecordChecks) -> bool:
         """Pass over a record that is too large to hold, its first fields checked; False where the file ends within."""
         if not self._has(_FIXED.itemsize):
             self.ended_within = True
             return False
         fixed = np.frombuffer(self._pending, dtype=_FIXED, count=1, offset=self._at)[0]
-        record = checks.record_count + batches.skipped + 1
+        record = checks.record_count + 1
         bases, operations = int(fixed["base_count"]), int(fixed["operation_count"])
         least = _SMALLEST_RECORD + int(fixed["name_length"]) + 4 * operations + (bases + 1) // 2 + bases
         if bases < 0 or least > int(fixed["size"]):
             self._log.add(rules.RECORD_SIZE, record=record, field="l_seq", kind="over block_size")
         else:
             self._log.add(rules.RECORD_UNCHECKED, record=record)
-        batches.skipped += 1
+        checks.skip()
         left = size
         while left:
             if not self._has(1):
@@ -261,12 +261,12 @@ class _RecordBatches:
     """Checks the records of one array of bytes after another."""
 
     def __init__(self, checks: RecordChecks, log: FindingLog) -> None:
-        self.skipped = 0
         self._checks = checks
         self._log = log
         self._tags = TagChecks(checks, log)
 
-    def check(self, data: bytes, starts: Integers) -> None:
+    def check(self, data: bytes, starts: Integers, numbers: Integers | None = None) -> None:
+        """Check the records that begin at `starts`; their 1-based numbers are the next ones where none are given."""
         buffer: Bytes = np.frombuffer(data, dtype=np.uint8)
         fixed = np.ascontiguousarray(buffer[starts[:, None] + _FIXED_AT]).view(_FIXED)[:, 0]
         names = starts + _FIXED.itemsize
@@ -278,15 +278,16 @@ class _RecordBatches:
         tags = qualities + base_count
         ends = starts + 4 + fixed["size"]
         fits = (base_count >= 0) & (name_length > 0) & (tags <= ends)
-        first = self._checks.record_count + self.skipped + 1
+        if numbers is None:
+            numbers = self._checks.record_count + 1 + np.arange(len(starts))
         if not fits.all():
-            self._say_misfits(fits, first)
+            self._say_misfits(numbers[~fits])
             chosen = np.flatnonzero(fits)
-            self.skipped += len(starts) - len(chosen)
             if len(chosen):
-                self.check(data, starts[chosen])
+                self.check(data, starts[chosen], numbers[chosen])
+            self._checks.skip(len(starts) - len(chosen))
             return
-        places = RecordPlaces(first)
+        places = RecordPlaces(numbers)
         cigar_spans, broken = self._check_cigars(buffer, cigars, operation_count, places)
         columns = RecordColumns(
             places=places,
@@ -311,9 +312,9 @@ class _RecordBatches:
             wanted = [data[at:end] for at, end in zip(names.tolist(), (cigars - 1).tolist(), strict=True)]
         self._checks.check(columns, wanted)
 
-    def _say_misfits(self, fits: NDArray[np.bool_], first: int) -> None:
-        for at in np.flatnonzero(~fits).tolist():
-            self._log.add(rules.RECORD_SIZE, record=first + at, field="block_size", kind="below its fields' sum")
+    def _say_misfits(self, numbers: Integers) -> None:
+        for number in numbers.tolist():
+            self._log.add(rules.RECORD_SIZE, record=number, field="block_size", kind="below its fields' sum")
 
     def _check_names(self, buffer: Bytes, starts: Integers, length: Integers, columns: RecordColumns) -> None:
         report = self._checks.report

@@ -173,7 +173,9 @@ class _Walk:
             if start + _ARRAY_HEAD <= end:
                 count = int.from_bytes(self._data[start + 4 : start + 8], "little", signed=True)
                 element = int(_ELEMENT_WIDTH[self._data[start + 3]])
-                if count >= 0 and element:
+                if not element:
+                    after[index] = end  # told as a type; where the next field begins nobody knows
+                elif count >= 0:
                     after[index] = start + _ARRAY_HEAD + count * element
         return after
 

@@ -14,6 +14,7 @@ from strandline.landing.findings import FindingLog, Rule
 from strandline.landing.sam import rules
 
 MAGIC: Final = b"\x1f\x8b"
+END: Final = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")  # 4.1.2
 LARGEST_BLOCK: Final = 1 << 16
 _USUAL_HEAD: Final = struct.Struct("<4s6xH4sH")
 _TRAILER: Final = struct.Struct("<II")
@@ -41,7 +42,7 @@ class BgzfBlocks:
         self._keep_starts = keep_starts
         self._pending = b""
         self._at = 0
-        self._ended_empty = False
+        self._is_ended = False
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield each block's content, of 64 KiB at most; empty blocks are not yielded."""
@@ -58,13 +59,13 @@ class BgzfBlocks:
                 return
             if self._keep_starts:
                 self.starts.append(self.stored_bytes)
+            self._is_ended = not body and self._pending.startswith(END, self._at)
             self._at += size
             self.stored_bytes += size
             self.block_count += 1
-            self._ended_empty = not body
             if body:
                 yield body
-        if not self._ended_empty:
+        if not self._is_ended:
             self._stop(rules.BAM_TRUNCATED, "after a block")
 
     def _has(self, count: int) -> bool:
@@ -107,7 +108,7 @@ class BgzfBlocks:
         if self.block_count == 0:
             self._stop(rules.NOT_BGZF, None)
         else:
-            self._stop(rules.BGZF_TRAILING if self._ended_empty else rules.BGZF_HEADER, None)
+            self._stop(rules.BGZF_TRAILING if self._is_ended else rules.BGZF_HEADER, None)
 
     def _inflate(self, size: int, body_start: int) -> bytes | None:
         start, end = self._at + body_start, self._at + size - _TRAILER.size

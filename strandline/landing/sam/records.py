@@ -30,9 +30,9 @@ _UNPLACED: Final = 1 << 30  # sorts after every contig
 
 @dataclass(frozen=True, slots=True)
 class RecordPlaces:
-    """Where some records in a row stand: the 1-based number of the first, and 1-based lines where they are text."""
+    """Where some records stand: 1-based numbers in the file, and 1-based lines where they are text."""
 
-    first_record: int
+    records: Integers
     lines: Integers | None = None
 
 
@@ -61,7 +61,11 @@ class RecordColumns:
 
 
 class RecordChecks:
-    """Checks columns after columns, remembers the order, and counts."""
+    """Checks columns after columns, remembers the order, and counts.
+
+    Attributes:
+        record_count: records seen, with those that `skip` was told of.
+    """
 
     def __init__(self, header: Header, log: FindingLog, *, any_contig: bool = False) -> None:
         """Take the header; with `any_contig` it has no @SQ lines, and 0 stands for whatever contig is named."""
@@ -102,6 +106,10 @@ class RecordChecks:
         if self._names is not None:
             self._check_names(names, columns.places)
 
+    def skip(self, count: int = 1) -> None:
+        """Count records that were too broken to be checked."""
+        self.record_count += count
+
     def report(self, rule: Rule, broken: Mask, places: RecordPlaces, field: str, kind: str | None = None) -> None:
         """Note where a rule is broken: the first few by place, the others by count."""
         if not broken.any():
@@ -109,7 +117,7 @@ class RecordChecks:
         found = np.flatnonzero(broken)
         for at in found[:KEPT_PER_RULE].tolist():
             line = None if places.lines is None else int(places.lines[at])
-            self._log.add(rule, line=line, record=places.first_record + at, field=field, kind=kind)
+            self._log.add(rule, line=line, record=int(places.records[at]), field=field, kind=kind)
         if len(found) > KEPT_PER_RULE:
             self._log.add(rule, field=field, kind=kind, count=len(found) - KEPT_PER_RULE)
 
@@ -138,7 +146,8 @@ class RecordChecks:
         self.report(rules.MAPQ_UNAVAILABLE, without, columns.places, "MAPQ")
 
     def _check_places(self, columns: RecordColumns, contig: Integers, mapped: Mask, placed: Mask) -> None:
-        self.report(rules.MAPPED_UNPLACED, mapped & ~placed, columns.places, "POS")
+        unplaced = (columns.contig == -1) | (columns.position == 0)
+        self.report(rules.MAPPED_UNPLACED, mapped & unplaced, columns.places, "POS")
         length = self._lengths[contig]
         end = columns.position + np.where(mapped, np.maximum(columns.reference_span, 1), 1) - 1
         outside = placed & (length >= 0) & ((columns.position > length) | ((end > length) & ~self._circular[contig]))
@@ -172,4 +181,4 @@ class RecordChecks:
             if not order.take(name):
                 rule = rules.NOT_SORTED if order.is_declared else rules.NAMES_NOT_SORTED
                 line = None if places.lines is None else int(places.lines[at])
-                self._log.add(rule, line=line, record=places.first_record + at, field="QNAME", kind="SO:queryname")
+                self._log.add(rule, line=line, record=int(places.records[at]), field="QNAME", kind="SO:queryname")

@@ -52,14 +52,13 @@ _NOT_IN_BAM: Final = b"=ACMGRSVTWYHKDBNacmgrsvtwyhkdbn"
 _LONGEST_OPERATION: Final = 10  # digits
 _CIGARS_KEPT: Final = 20_000
 
-_Row = tuple[int, int, int, int, int, int, int, int, bool, int, int, int]
+_Row = tuple[int, int, int, int, int, int, int, int, bool, int, int, int, int]
 
 
 class TextRecords:
     """Takes record lines, and hands their fields to the checks of all formats in batches."""
 
     def __init__(self, checks: RecordChecks, log: FindingLog) -> None:
-        self.line_count = 0
         self._checks = checks
         self._log = log
         self._numbers = checks.header.number_by_contig
@@ -106,6 +105,7 @@ class TextRecords:
                 spans[0],
                 spans[1],
                 line_number or 0,
+                record,
             )
         )
         if self._checks.wants_names:
@@ -113,15 +113,20 @@ class TextRecords:
         if len(self._rows) >= _BATCH_RECORDS:
             self.flush()
 
+    def skip(self) -> None:
+        """Count a record that was too large to be taken."""
+        self._skipped += 1
+
     def flush(self) -> None:
         """Check what was taken since the last batch."""
+        skipped, self._skipped = self._skipped, 0
         if not self._rows:
+            self._checks.skip(skipped)
             return
         table = np.array(self._rows, dtype=np.int64).T
         lines = table[11] if table[11].any() else None
-        first = self._checks.record_count + self._skipped + 1
         columns = RecordColumns(
-            places=RecordPlaces(first, lines),
+            places=RecordPlaces(table[12], lines),
             flag=table[0],
             contig=table[1],
             position=table[2],
@@ -135,6 +140,7 @@ class TextRecords:
             reference_span=table[10],
         )
         self._checks.check(columns, self._names)
+        self._checks.skip(skipped)
         self._rows.clear()
         self._names.clear()
 
@@ -241,7 +247,7 @@ def check_text(pieces: Iterable[bytes], log: FindingLog) -> RecordChecks | None:
     number, line = 0, b""
     is_whole = True
     for number, (line, is_whole) in lines:  # noqa: B007  the first record's line is used below
-        if not line.startswith(b"@") or not is_whole:
+        if not line.startswith(b"@") or line.startswith(b"@\0") or not is_whole:
             break
         if not header.add(line):
             return None
@@ -267,6 +273,7 @@ def _add_line(records: TextRecords, line: bytes, number: int, is_whole: bool, lo
     if not is_whole:
         rule = rules.RECORD_UNCHECKED if _BEGINNING.match(line) else rules.LINE_TOO_LONG
         log.add(rule, line=number)
+        records.skip()
         return
     if line.endswith(b"\r"):
         log.add(rules.CRLF, line=number)
