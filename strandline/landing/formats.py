@@ -16,15 +16,11 @@ from strandline.landing.decompression import GZIP_MAGIC, decompress_if_gzip
 from strandline.landing.fastq import FastqSource, check_fastq, check_fastq_pair
 from strandline.landing.findings import Finding, FindingLog
 from strandline.landing.regions import REGIONS_LIMIT_BYTES, parse_regions
+from strandline.landing.sam import AlignmentSource, validate_alignment
 
 _CHUNK_BYTES: Final = 1 << 20
 _BGZF_MAGIC: Final = bytes.fromhex("1f8b0804")  # gzip with an extra field, as only BGZF has it here
 _BGZF_END: Final = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")  # SAM, section 4.1.2
-
-_CRAM_3: Final = b"CRAM\x03"
-_CRAM_END: Final = bytes.fromhex(  # CRAM 3, section 9, EOF container
-    "0f000000ffffffff0fe0454f4600000000010005bdd94f0001000606010001000100ee63014b"
-)
 
 
 class FileFormat(StrEnum):
@@ -176,18 +172,10 @@ def _check_bed(path: Path, _log: FindingLog, ground: _Ground) -> str:
     return f"{len(regions)} intervals, {sum(region.length for region in regions)} bases"
 
 
-def _check_alignment(path: Path, _log: FindingLog, ground: _Ground) -> str:
-    if path.suffix == ".bam" and not _ends_with(path, _BGZF_END):
-        raise RejectedInputError("bam_truncated", f"{path.name} has no end-of-file block: it was cut; send it again")
-    if path.suffix == ".cram" and _begins_with(path, _CRAM_3) and not _ends_with(path, _CRAM_END):
-        raise RejectedInputError("cram_truncated", f"{path.name} has no end-of-file block: it was cut; send it again")
-    reference = str(ground.reference) if ground.reference else None
-    try:
-        with pysam.AlignmentFile(str(path), reference_filename=reference) as reads:
-            count = sum(1 for _ in reads.fetch(until_eof=True))
-    except (OSError, ValueError) as error:
-        raise RejectedInputError("alignment_unreadable", f"{path.name}: {error}") from None
-    return f"{count} records"
+def _check_alignment(path: Path, log: FindingLog, ground: _Ground) -> str:
+    source = AlignmentSource(path.name, _chunks(path))
+    found = validate_alignment(source, log, path=path, reference=ground.reference)
+    return f"{found.record_count} records" + ("" if found.mapped_count is not None else ", not decoded")
 
 
 def _check_vcf(path: Path, _log: FindingLog, _ground: _Ground) -> str:

@@ -113,6 +113,8 @@ FILES = {
     "utf16_without_mark.sam": (HEADER.encode("utf-16-le"), "alignment_unreadable"),
     "mark.sam": (b"\xef\xbb\xbf" + sam(line()), "alignment_unreadable"),
     "dos.sam": (sam(line()).replace(b"\n", b"\r\n"), "sam_crlf"),
+    "cut.sam": (sam(line(), line())[:-3], "sam_truncated"),
+    "cut_fields.sam": (sam(line(), line())[:-30], "sam_truncated"),
     "positions.sam": (sam(line(position="20"), line(position="10"), header=_SORTED), "sam_not_sorted"),
     "contigs.sam": (sam(line(contig="c2"), line(contig="c1"), header=_SORTED), "sam_not_sorted"),
     "unplaced_first.sam": (

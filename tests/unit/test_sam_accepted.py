@@ -211,6 +211,11 @@ def test_sorted_records_are_right_across_contigs_and_the_unplaced_come_last():
     assert codes(check(sam(*texts, *unplaced, header=SORTED))[1]) == set()
 
 
+def test_a_last_line_without_a_line_feed_is_told_and_let_in():
+    summary, log = check(sam(line(), line("NM:i:1"))[:-1])
+    assert (codes(log), errors(log), summary.record_count) == ({"sam_line_open"}, set(), 2)
+
+
 def test_compressed_text_is_read():
     for body in (gzip.compress(sam(line())), bgzf(sam(line()))):
         summary, log = check(body, "a.sam.gz")

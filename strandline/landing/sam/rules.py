@@ -42,6 +42,10 @@ CRLF: Final = _error(
 LINE_TOO_LONG: Final = _error(
     "sam_line_too_long", "SAM 1, 1.4", "a line of over 64 MiB does not begin like a record", _SEND_AGAIN
 )
+SAM_TRUNCATED: Final = _error("sam_truncated", "SAM 1, 1.4", "ends within a line", _SEND_AGAIN)
+LINE_OPEN: Final = _warning(
+    "sam_line_open", "SAM 1, 1.4", "the last line has no line feed, so it may have been cut", _SEND_AGAIN
+)
 RECORD_UNCHECKED: Final = _warning(
     "sam_record_unchecked",
     "SAM 1, 4.2",

@@ -5,6 +5,7 @@ Source: SAM 1, 1.3 to 1.5.
 
 import re
 from collections.abc import Iterable, Iterator
+from enum import Enum, auto
 from itertools import pairwise
 from typing import Final
 
@@ -219,8 +220,16 @@ _KINDS: Final = (
 )
 
 
-def read_lines(pieces: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
-    """Yield lines without their line feeds, and whether each is whole: of an endless one only the beginning comes."""
+class Ending(Enum):
+    """How a line ends."""
+
+    FEED = auto()
+    FILE = auto()
+    TOO_FAR = auto()  # only its beginning was kept
+
+
+def read_lines(pieces: Iterable[bytes]) -> Iterator[tuple[bytes, Ending]]:
+    """Yield lines without their line feeds, and how each ends: of an endless one only the beginning comes."""
     carried: list[bytes] = []
     size = 0
     is_cut = False
@@ -232,12 +241,12 @@ def read_lines(pieces: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
         if size > LINE_LIMIT_BYTES and not is_cut:
             carried, is_cut = [b"".join(carried)[:_BEGINNING_BYTES]], True
         if others:
-            yield b"".join(carried), not is_cut
+            yield b"".join(carried), Ending.TOO_FAR if is_cut else Ending.FEED
             for line in others[:-1]:
-                yield line, True
+                yield line, Ending.FEED
             carried, size, is_cut = [others[-1]], len(others[-1]), False
     if carried and (size or is_cut):
-        yield b"".join(carried), not is_cut
+        yield b"".join(carried), Ending.TOO_FAR if is_cut else Ending.FILE
 
 
 def check_text(pieces: Iterable[bytes], log: FindingLog) -> RecordChecks | None:
@@ -245,9 +254,9 @@ def check_text(pieces: Iterable[bytes], log: FindingLog) -> RecordChecks | None:
     lines = enumerate(read_lines(pieces), start=1)
     header = HeaderReader(log)
     number, line = 0, b""
-    is_whole = True
-    for number, (line, is_whole) in lines:  # noqa: B007  the first record's line is used below
-        if not line.startswith(b"@") or line.startswith(b"@\0") or not is_whole:
+    ending = Ending.FEED
+    for number, (line, ending) in lines:  # noqa: B007  the first record's line is used below
+        if not line.startswith(b"@") or line.startswith(b"@\0") or ending is Ending.TOO_FAR:
             break
         if not header.add(line):
             return None
@@ -262,19 +271,25 @@ def check_text(pieces: Iterable[bytes], log: FindingLog) -> RecordChecks | None:
     checks = RecordChecks(found, log, any_contig=not found.number_by_contig)
     records = TextRecords(checks, log)
     if line or header.line_count < number:
-        _add_line(records, line, number, is_whole, log)
-    for number, (line, is_whole) in lines:
-        _add_line(records, line, number, is_whole, log)
+        _add_line(records, line, number, ending, log)
+    for number, (line, ending) in lines:
+        _add_line(records, line, number, ending, log)
     records.flush()
     return checks
 
 
-def _add_line(records: TextRecords, line: bytes, number: int, is_whole: bool, log: FindingLog) -> None:
-    if not is_whole:
+def _add_line(records: TextRecords, line: bytes, number: int, ending: Ending, log: FindingLog) -> None:
+    if ending is Ending.TOO_FAR:
         rule = rules.RECORD_UNCHECKED if _BEGINNING.match(line) else rules.LINE_TOO_LONG
         log.add(rule, line=number)
         records.skip()
         return
+    if ending is Ending.FILE and not line.startswith(b"@"):
+        if _is_cut(line):
+            log.add(rules.SAM_TRUNCATED, line=number)
+            records.skip()
+            return
+        log.add(rules.LINE_OPEN, line=number)
     if line.endswith(b"\r"):
         log.add(rules.CRLF, line=number)
         line = line[:-1]
@@ -282,6 +297,15 @@ def _add_line(records: TextRecords, line: bytes, number: int, is_whole: bool, lo
         log.add(rules.HEADER_LATE, line=number)
         return
     records.add(line, number)
+
+
+def _is_cut(line: bytes) -> bool:
+    """Whether a line that ends with the file lacks something."""
+    fields = line.split(b"\t")
+    if len(fields) < _MANDATORY or not _LINE.fullmatch(line):
+        return True
+    seq, qual = fields[9:11]
+    return len(qual) < len(seq) and qual != b"*"
 
 
 def _begins_like_a_record(line: bytes) -> bool:
