@@ -138,11 +138,10 @@ def test_a_header_that_is_unwise_is_let_in_with_a_warning(head, code):
     assert (codes(log), errors(log)) == ({code}, set())
 
 
-@pytest.mark.parametrize("step", [1 << 20, 11])
 @pytest.mark.parametrize("body", ALLOWED_BAMS.values(), ids=ALLOWED_BAMS)
-def test_a_bam_that_is_allowed_has_no_error(body, step):
-    _, log = check(body, "a.bam", step=step)
-    assert codes(log) <= {"sam_hd_missing", "sam_read_group_undeclared"}
+def test_a_bam_that_is_allowed_has_no_error(body):
+    for step in (1 << 20, 11):
+        assert codes(check(body, "a.bam", step=step)[1]) <= {"sam_hd_missing", "sam_read_group_undeclared"}
 
 
 def test_records_without_any_header_may_name_any_contig():

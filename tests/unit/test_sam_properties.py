@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.unit.sam_files import bgzf, check, errors
 
-QUICK = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 CONTIG = "ACGTTGCAGATTACA" * 40
 LENGTHS = {"c1": len(CONTIG), "HLA-A*01:01": 300}
 HEADER = {
@@ -154,7 +154,7 @@ def read_all(body: bytes, suffix: str) -> str:
 
 
 @pytest.mark.parametrize("suffix", ["bam", "cram"])
-@settings(QUICK, max_examples=60)
+@settings(QUICK, max_examples=40)
 @given(data=st.data())
 def test_a_changed_byte_is_found_or_changes_nothing_that_is_read(suffix, data):
     """Harmless is a change after which htslib reads the same header and records: a block's time, system or padding."""
@@ -190,7 +190,7 @@ def plain_bam() -> bytes:
     return plain.getvalue()
 
 
-@settings(QUICK, max_examples=100)
+@settings(QUICK, max_examples=60)
 @given(data=st.data())
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_what_is_let_in_after_a_change_within_the_blocks_htslib_can_read(data):

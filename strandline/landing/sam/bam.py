@@ -17,6 +17,7 @@ from strandline.landing.sam import rules
 from strandline.landing.sam.bam_tags import TagChecks
 from strandline.landing.sam.gather import Bytes, gather, owners_of, spans
 from strandline.landing.sam.header import LONGEST_CONTIG, Header, HeaderReader
+from strandline.landing.sam.lines import Ending, read_lines
 from strandline.landing.sam.records import UNMAPPED, Integers, RecordChecks, RecordColumns, RecordPlaces
 
 MAGIC: Final = b"BAM\x01"
@@ -130,36 +131,33 @@ class BamReader:
         else:
             self._log.add(rules.RECORD_UNCHECKED, record=record)
         checks.skip()
-        left = size
-        while left:
-            if not self._has(1):
-                self.ended_within = True
-                return False
-            step = min(left, len(self._pending) - self._at)
-            self._at += step
-            left -= step
-        return True
+        for _ in self._pieces(size):
+            pass
+        return not self.ended_within
 
     def _read_text(self, length: int, lines: HeaderReader) -> bool:
-        carried, left = b"", length
+        for line, ending in read_lines(self._pieces(length)):
+            if self.ended_within:
+                break  # and this line was cut
+            text = line.rstrip(b"\0") if ending is not Ending.FEED else line  # padding
+            if ending is Ending.TOO_FAR and text:
+                return self._break(rules.LINE_TOO_LONG, "in the header")
+            if text.strip(b"\0") and not lines.add(text):
+                self.is_intact = False
+                return False
+        return not self.ended_within
+
+    def _pieces(self, length: int) -> Iterator[bytes]:
+        """Yield the next `length` bytes as they are decompressed."""
+        left = length
         while left:
             if not self._has(1):
                 self.ended_within = True
-                return False
+                return
             step = min(left, len(self._pending) - self._at)
-            *whole, carried = (carried + self._pending[self._at : self._at + step]).split(b"\n")
+            yield self._pending[self._at : self._at + step]
             self._at += step
             left -= step
-            for line in whole:
-                if line.strip(b"\0") and not lines.add(line):
-                    self.is_intact = False
-                    return False
-            if len(carried) > RECORD_LIMIT_BYTES:
-                if not carried.startswith(b"\0"):
-                    return self._break(rules.LINE_TOO_LONG, "in the header")
-                carried = b"\0"
-        last = carried.rstrip(b"\0")  # padding
-        return not last or lines.add(last)
 
     def _read_references(self, count: int) -> bool:
         header = self.header

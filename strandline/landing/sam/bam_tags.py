@@ -12,6 +12,7 @@ from strandline.landing.sam import rules
 from strandline.landing.sam.gather import Bytes, Integers, Mask, gather, owners_of
 from strandline.landing.sam.records import RecordChecks, RecordColumns
 from strandline.landing.sam.tags import (
+    MOST_TAGS,
     SUBTYPE_BY_TAG,
     TAG_NAME,
     VALUE_BY_TAG,
@@ -106,7 +107,9 @@ class _Walk:
         """Step from field to field, all records at once, until none has another one."""
         records = np.flatnonzero(starts < ends)
         at = starts[records]
-        while len(records):
+        for _ in range(MOST_TAGS + 1):
+            if not len(records):
+                break
             records, at = self._drop(records, at, at + _SMALLEST_FIELD > ends[records], "a field of under 4 bytes")
             first, second, kind = (self._buffer[at + step].astype(np.int64) for step in (0, 1, 2))
             code = (first << 16) | (second << 8) | kind

@@ -21,7 +21,8 @@ SUBTYPE_BY_TAG: Final = {b"CG": b"I", b"FZ": b"S", b"ML": b"C"}
 TAG_NAME: Final = re.compile(rb"[A-Za-z][A-Za-z0-9]")
 CONTIG_NAME: Final = rb"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*"
 _CIGAR: Final = rb"(?:\*|(?:[0-9]+[MIDNSHPX=])+)"
-_NUMBER: Final = rb"[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?"
+# [-+]?[0-9]*\.?[0-9]+([eE][-+]?[0-9]+)? of SAM 1, 1.5, written so that a long run of digits is gone over once
+_NUMBER: Final = rb"[-+]?(?:[0-9]++(?:\.[0-9]++)?|\.[0-9]++)(?:[eE][-+]?[0-9]++)?"
 _ALIGNMENT: Final = CONTIG_NAME + rb",[0-9]+,[-+]," + _CIGAR + rb",[0-9]+,"
 
 VALUE_BY_TYPE: Final = {
@@ -30,7 +31,7 @@ VALUE_BY_TYPE: Final = {
     b"f": re.compile(_NUMBER),
     b"Z": re.compile(rb"[ -~]*"),
     b"H": re.compile(rb"(?:[0-9A-F][0-9A-F])*"),
-    b"B": re.compile(rb"[cCsSiIf](?:," + _NUMBER + rb")*"),
+    b"B": re.compile(rb"[cCsSiIf](?:," + _NUMBER + rb")*+"),
 }
 VALUE_BY_TAG: Final = {
     b"MD": re.compile(rb"[0-9]+(?:(?:[A-Z]|\^[A-Z]+)[0-9]+)*"),
@@ -47,6 +48,7 @@ RANGE_BY_SUBTYPE: Final = {
     b"i": (-(1 << 31), (1 << 31) - 1),
     b"I": (0, (1 << 32) - 1),
 }
+MOST_TAGS: Final = 52 * 62  # that differ: more fields than that have one twice
 SAFE_DIGITS: Final = 9  # an integer of so many characters is in every range of 32 bits
 
 

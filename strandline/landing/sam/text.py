@@ -4,8 +4,7 @@ Source: SAM 1, 1.3 to 1.5.
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from enum import Enum, auto
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Final
 
@@ -14,15 +13,14 @@ import numpy as np
 from strandline.landing.findings import FindingLog, Rule
 from strandline.landing.sam import rules
 from strandline.landing.sam.header import HeaderReader
+from strandline.landing.sam.lines import Ending, read_lines
 from strandline.landing.sam.records import RecordChecks, RecordColumns, RecordPlaces
 from strandline.landing.sam.tags import CONTIG_NAME
 from strandline.landing.sam.text_tags import TextTagChecks
 
-LINE_LIMIT_BYTES: Final = 64 << 20
 _BATCH_RECORDS: Final = 4096
 _MANDATORY: Final = 11
 _BEGINNING: Final = re.compile(rb"[!-?A-~]{1,254}\t[0-9]{1,5}\t(?:\*|" + CONTIG_NAME + rb")\t[0-9]{1,10}\t[0-9]{1,3}\t")
-_BEGINNING_BYTES: Final = 1 << 16
 
 _INTEGER: Final = re.compile(rb"[0-9]{1,20}")
 _HIGHEST: Final = (1 << 31) - 1
@@ -218,35 +216,6 @@ _KINDS: Final = (
     ("not ASCII", re.compile(rb"[\x00-\x7f]*[\x80-\xff].*", re.DOTALL)),
     ("with a space", re.compile(rb"[!-~]* [ -~]*")),
 )
-
-
-class Ending(Enum):
-    """How a line ends."""
-
-    FEED = auto()
-    FILE = auto()
-    TOO_FAR = auto()  # only its beginning was kept
-
-
-def read_lines(pieces: Iterable[bytes]) -> Iterator[tuple[bytes, Ending]]:
-    """Yield lines without their line feeds, and how each ends: of an endless one only the beginning comes."""
-    carried: list[bytes] = []
-    size = 0
-    is_cut = False
-    for piece in pieces:
-        first, *others = piece.split(b"\n")
-        if not is_cut:
-            carried.append(first)
-            size += len(first)
-        if size > LINE_LIMIT_BYTES and not is_cut:
-            carried, is_cut = [b"".join(carried)[:_BEGINNING_BYTES]], True
-        if others:
-            yield b"".join(carried), Ending.TOO_FAR if is_cut else Ending.FEED
-            for line in others[:-1]:
-                yield line, Ending.FEED
-            carried, size, is_cut = [others[-1]], len(others[-1]), False
-    if carried and (size or is_cut):
-        yield b"".join(carried), Ending.TOO_FAR if is_cut else Ending.FILE
 
 
 def check_text(pieces: Iterable[bytes], log: FindingLog) -> RecordChecks | None:

@@ -11,6 +11,7 @@ from strandline.landing.findings import FindingLog, Rule
 from strandline.landing.sam import rules
 from strandline.landing.sam.header import Header
 from strandline.landing.sam.tags import (
+    MOST_TAGS,
     SAFE_DIGITS,
     SUBTYPE_BY_TAG,
     TAG_NAME,
@@ -46,7 +47,7 @@ class TextTagChecks:
 
     def check(self, text: bytes, line: int | None, record: int) -> None:
         """Check fields between tabs, which follow the eleven mandatory ones."""
-        entries = text.split(b"\t")
+        entries = text.split(b"\t", MOST_TAGS + 1)[: MOST_TAGS + 1]
         if len(entries) > 1 and len({entry[:2] for entry in entries}) != len(entries):
             self._log.add(rules.TAG_REPEATED, line=line, record=record, field="tag")
         for entry in entries:
