@@ -200,8 +200,8 @@ class _CheckedFile:
             return None
         if isinstance(part, Remark):
             self.is_broken |= part.note.rule.level is Level.ERROR
-            self._has_lines &= part.note.rule is not LINES_WRAPPED
             self.note(part.note)
+            self._has_lines &= part.note.rule is not LINES_WRAPPED
         elif part is not None:
             self.tally = self.tally.plus(part.tally)
             for note in part.notes:

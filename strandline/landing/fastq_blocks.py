@@ -114,7 +114,7 @@ class BlockReader:
         is_end = False
         while not is_end:
             is_end = not self._fill(size)
-            blanks = np.flatnonzero(self._buffer[: self._filled] <= _SPACE)
+            blanks = self._find_blanks()
             ranks = np.flatnonzero(self._buffer[blanks] == _NEWLINE)
             newlines = blanks[ranks]
             self.long_line = self._find_long_line(newlines)
@@ -167,6 +167,13 @@ class BlockReader:
         larger[: self._filled] = self._buffer[: self._filled]
         self._buffer = larger
         return 2 * size
+
+    def _find_blanks(self) -> Places:
+        """Find bytes up to the space; newlines alone, where no record ends: a long line may be nothing but blanks."""
+        held = self._buffer[: self._filled]
+        if self._filled > _BLOCK_BYTES and np.count_nonzero(held == _NEWLINE) < LINES_PER_RECORD:
+            return np.flatnonzero(held == _NEWLINE)
+        return np.flatnonzero(held <= _SPACE)
 
     def _find_long_line(self, newlines: Places) -> int | None:
         if self._filled <= self._limit:

@@ -142,7 +142,7 @@ def check_records(block: Block) -> list[CheckedBlock]:
         return check_records(block.first(half)) + check_records(block.after(half))
     first = block.first_record
     lengths = lines.lengths[:, _SEQUENCE]
-    notes = _check_line_ends(lines) + _check_control_characters(lines)
+    notes = find_notes(_by_row(lines.has_return), CARRIAGE_RETURN, first) + _check_control_characters(lines)
     notes += find_notes(lengths == 0, EMPTY_READ, first, _SEQUENCE)
     notes += find_notes(lengths != lines.lengths[:, _QUALITY], QUALITY_LENGTH, first, _QUALITY)
     tally = Tally(
@@ -153,7 +153,9 @@ def check_records(block: Block) -> list[CheckedBlock]:
         longest=int(lengths.max()),
     )
     tally = _check_qualities(lines, tally, notes)
-    return [CheckedBlock(first, notes, _check_titles(lines, notes), tally)]
+    names = _check_titles(lines, notes)
+    notes.sort(key=lambda note: (note.record, note.line))
+    return [CheckedBlock(first, notes, names, tally)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,13 +199,6 @@ def _gather(buffer: Bytes, starts: Places, lengths: Places, fill: int | None) ->
         padding = rows[:, :1] if fill is None else np.uint8(fill)
         rows[:, shared:] = np.where(np.arange(shared, width) < lengths[:, None], rows[:, shared:], padding)
     return rows
-
-
-def _check_line_ends(lines: _Lines) -> list[Note]:
-    if not lines.has_return.any():
-        return []
-    broken = lines.has_return.any(axis=1)
-    return [Note(CARRIAGE_RETURN, lines.block.first_record + int(broken.argmax()), count=int(broken.sum()))]
 
 
 def _check_control_characters(lines: _Lines) -> list[Note]:
