@@ -1,26 +1,27 @@
-"""Which format a file has, and whether it can be read: one verdict a file."""
+"""Which format a file has, and what is wrong with it: one verdict a file, with all findings."""
 
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
 import pysam
 
 from strandline.errors import RejectedInputError
-from strandline.landing.decompression import GZIP_MAGIC, decompress_if_gzip
+from strandline.landing.checksum_files import CHECKSUM_RULES, parse_checksums
+from strandline.landing.decompression import decompress_if_gzip
 from strandline.landing.fastq import FastqSource, check_fastq, check_fastq_pair
-from strandline.landing.findings import Finding, FindingLog
-from strandline.landing.regions import REGIONS_LIMIT_BYTES, parse_regions
-from strandline.landing.sam import AlignmentSource, validate_alignment
+from strandline.landing.fastq_rules import FASTQ_RULES
+from strandline.landing.findings import Finding, FindingLog, Level, Rule, rules_by_code
+from strandline.landing.pedigree import PED_RULES, validate_pedigree
+from strandline.landing.regions import BED_RULES, validate_bed
+from strandline.landing.sam import SAM_RULES, AlignmentSource, validate_alignment
+from strandline.landing.vcf import VCF_RULES, validate_vcf
 
 _CHUNK_BYTES: Final = 1 << 20
-_BGZF_MAGIC: Final = bytes.fromhex("1f8b0804")  # gzip with an extra field, as only BGZF has it here
-_BGZF_END: Final = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")  # SAM, section 4.1.2
 
 
 class FileFormat(StrEnum):
@@ -30,6 +31,8 @@ class FileFormat(StrEnum):
     ALIGNMENT = "SAM/BAM/CRAM"
     VCF = "VCF"
     BED = "BED"
+    PEDIGREE = "PED"
+    CHECKSUMS = "checksums"
 
 
 _SUFFIXES: Final = {
@@ -40,7 +43,29 @@ _SUFFIXES: Final = {
     ".cram": FileFormat.ALIGNMENT,
     ".vcf": FileFormat.VCF,
     ".bed": FileFormat.BED,
+    ".ped": FileFormat.PEDIGREE,
+    ".fam": FileFormat.PEDIGREE,
+    ".md5": FileFormat.CHECKSUMS,
+    ".sha1": FileFormat.CHECKSUMS,
+    ".sha256": FileFormat.CHECKSUMS,
+    ".sha512": FileFormat.CHECKSUMS,
 }
+_CHECKSUM_NAMES: Final = frozenset({"md5sum.txt", "md5sums", "sha1sums", "sha256sums", "sha512sums", "checksums.txt"})
+
+FORMAT_UNKNOWN: Final = Rule(
+    "format_unknown", Level.ERROR, "Strandline", "the name tells none of the formats", "rename the file"
+)
+FILE_NOT_FOUND: Final = Rule("file_not_found", Level.ERROR, "POSIX", "the file cannot be read", "check the path")
+RULES_BY_FORMAT: Final[Mapping[str, tuple[Rule, ...]]] = {
+    "Any file": (FORMAT_UNKNOWN, FILE_NOT_FOUND),
+    "FASTQ": FASTQ_RULES,
+    "SAM, BAM and CRAM": SAM_RULES,
+    "VCF": VCF_RULES,
+    "BED": BED_RULES,
+    "PED": PED_RULES,
+    "Checksums": CHECKSUM_RULES,
+}
+RULE_BY_CODE: Final = rules_by_code(*RULES_BY_FORMAT.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +136,8 @@ def _validate_alone(path: Path, ground: _Ground) -> FileVerdict:
         log.refuse_errors()
     except RejectedInputError as error:
         refusal = error
+        if error.code in RULE_BY_CODE and error.code not in log.count_by_code:
+            log.add(RULE_BY_CODE[error.code])  # what ends a check is raised, not noted
     return _verdict(path, log, summary, refusal)
 
 
@@ -148,6 +175,10 @@ def _check_of(path: Path) -> _Check:
             return _check_vcf
         case FileFormat.BED:
             return _check_bed
+        case FileFormat.PEDIGREE:
+            return _check_pedigree
+        case FileFormat.CHECKSUMS:
+            return _check_checksums
         case None:
             raise RejectedInputError(
                 "format_unknown",
@@ -166,10 +197,29 @@ def _check_fastq_pair(first: Path, second: Path, first_log: FindingLog, second_l
     return f"{pair.pair_count} pairs of {pair.shortest_read} to {pair.longest_read} bases"
 
 
-def _check_bed(path: Path, _log: FindingLog, ground: _Ground) -> str:
-    body = b"".join(islice(_chunks(path), REGIONS_LIMIT_BYTES // _CHUNK_BYTES + 1))
-    regions = parse_regions(body, path.name, ground.length_by_contig)
-    return f"{len(regions)} intervals, {sum(region.length for region in regions)} bases"
+def _check_bed(path: Path, log: FindingLog, ground: _Ground) -> str:
+    bed = validate_bed(_unpacked(path), log, length_by_contig=ground.length_by_contig)
+    return f"{bed.interval_count} intervals, {bed.base_count} bases"
+
+
+def _check_pedigree(path: Path, log: FindingLog, _ground: _Ground) -> str:
+    pedigree = validate_pedigree(_unpacked(path), log)
+    return f"{pedigree.individual_count} individuals, {pedigree.family_count} families, {pedigree.trio_count} trios"
+
+
+def _check_checksums(path: Path, log: FindingLog, _ground: _Ground) -> str:
+    return f"{len(parse_checksums(_unpacked(path), log))} checksums"
+
+
+def _check_vcf(path: Path, log: FindingLog, ground: _Ground) -> str:
+    with ExitStack() as opened:
+        fasta = ground.reference
+        bases = None
+        if fasta and fasta.with_name(f"{fasta.name}.fai").exists():  # without one pysam would write it there
+            bases = opened.enter_context(pysam.FastaFile(str(fasta)))
+        vcf = validate_vcf(_chunks(path), log, length_by_contig=ground.length_by_contig, reference=bases)
+    kind = "gVCF" if vcf.is_gvcf else "VCF"
+    return f"{vcf.record_count} records of {kind} {vcf.version}, {vcf.sample_count} samples"
 
 
 def _check_alignment(path: Path, log: FindingLog, ground: _Ground) -> str:
@@ -178,26 +228,9 @@ def _check_alignment(path: Path, log: FindingLog, ground: _Ground) -> str:
     return f"{found.record_count} records" + ("" if found.mapped_count is not None else ", not decoded")
 
 
-def _check_vcf(path: Path, _log: FindingLog, _ground: _Ground) -> str:
-    head = next(decompress_if_gzip(_chunks(path), path.name), b"")
-    if not head.startswith(b"##fileformat=VCFv4"):
-        raise RejectedInputError("not_vcf", f"{path.name}, line 1: expected ##fileformat=VCFv4.x; send a VCF")
-    if _begins_with(path, GZIP_MAGIC):
-        if not _begins_with(path, _BGZF_MAGIC):
-            raise RejectedInputError("vcf_not_bgzf", f"{path.name} was compressed by gzip: compress it with bgzip")
-        if not _ends_with(path, _BGZF_END):
-            raise RejectedInputError(
-                "vcf_truncated", f"{path.name} has no end-of-file block: it was cut; send it again"
-            )
-    try:
-        with pysam.VariantFile(str(path)) as records:
-            count = sum(1 for _ in records)
-    except (OSError, ValueError) as error:
-        raise RejectedInputError("vcf_unreadable", f"{path.name}: {error}") from None
-    return f"{count} records"
-
-
 def _format(path: Path) -> FileFormat | None:
+    if path.name.lower() in _CHECKSUM_NAMES:
+        return FileFormat.CHECKSUMS
     name = path.name.removesuffix(".gz").removesuffix(".bgz")
     return next((form for suffix, form in _SUFFIXES.items() if name.endswith(suffix)), None)
 
@@ -219,22 +252,8 @@ def _mate_place(name: str) -> int | None:
     return None
 
 
-def _begins_with(path: Path, beginning: bytes) -> bool:
-    try:
-        with path.open("rb") as source:
-            return source.read(len(beginning)) == beginning
-    except OSError as error:
-        raise RejectedInputError("file_not_found", f"{path}: {error.strerror}; check the path") from None
-
-
-def _ends_with(path: Path, ending: bytes) -> bool:
-    try:
-        with path.open("rb") as source:
-            source.seek(0, os.SEEK_END)
-            source.seek(max(0, source.tell() - len(ending)))
-            return source.read() == ending
-    except OSError as error:
-        raise RejectedInputError("file_not_found", f"{path}: {error.strerror}; check the path") from None
+def _unpacked(path: Path) -> Iterator[bytes]:
+    return decompress_if_gzip(_chunks(path), path.name)
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

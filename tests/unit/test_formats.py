@@ -10,7 +10,7 @@ from strandline.landing.formats import FileFormat, FileVerdict, validate_files
 
 CONTIG = "ACGTACGTAC" * 40
 VCF = "##fileformat=VCFv4.3\n##contig=<ID=c,length=400>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
-RECORDS = "".join(f"c\t{position}\t.\tA\tC\t.\t.\t.\n" for position in range(1, 300))
+RECORDS = "".join(f"c\t{position}\t.\t{CONTIG[position - 1]}\tN\t.\t.\t.\n" for position in range(1, 300))
 
 
 def fastq(mate: int, count: int = 3, length: int = 20) -> bytes:
@@ -112,7 +112,7 @@ def test_a_whole_vcf_is_accepted_plain_or_bgzipped(folder):
     plain = written(folder / "a.vcf", (VCF + RECORDS).encode())
     pysam.tabix_compress(str(plain), str(folder / "b.vcf.gz"), force=True)
     for path in (plain, folder / "b.vcf.gz"):
-        assert (verdict(path).format, verdict(path).summary) == (FileFormat.VCF, "299 records")
+        assert (verdict(path).format, verdict(path).summary) == (FileFormat.VCF, "299 records of VCF 4.3, 0 samples")
 
 
 def test_a_vcf_cut_between_two_blocks_is_found_by_its_missing_end(folder):
@@ -125,10 +125,10 @@ def test_a_vcf_cut_between_two_blocks_is_found_by_its_missing_end(folder):
 @pytest.mark.parametrize(
     ("name", "body", "code"),
     [
-        ("a.vcf", b"", "not_vcf"),
+        ("a.vcf", b"", "vcf_empty"),
         ("a.vcf", b"@r1\nA\n+\nI\n", "not_vcf"),
-        ("a.vcf", VCF.replace("v4.3", "v3.3").encode(), "not_vcf"),
-        ("a.vcf", (VCF + "c\tx\t.\tA\tC\t.\t.\t.\n").encode(), "vcf_unreadable"),
+        ("a.vcf", VCF.replace("v4.3", "v3.3").encode(), "vcf_version_unknown"),
+        ("a.vcf", (VCF + "c\tx\t.\tA\tC\t.\t.\t.\n").encode(), "vcf_pos_form"),
         ("a.vcf.gz", gzip.compress((VCF + RECORDS).encode()), "vcf_not_bgzf"),
         ("a.bam", b"", "bam_truncated"),
         ("a.sam", b"no alignment\n", "alignment_unreadable"),
@@ -136,6 +136,8 @@ def test_a_vcf_cut_between_two_blocks_is_found_by_its_missing_end(folder):
         ("a.fastq", b"", "fastq_empty"),
         ("a.bed", b"c\t0\t401\n", "region_outside_contig"),
         ("a.bed", b"x\t0\t1\n", "contig_not_in_reference"),
+        ("a.ped", b"F\tC\tP\tM\t1\t2\nF\tP\t0\t0\t2\t1\n", "ped_father_sex"),
+        ("a.md5", b"0123  a.bam\n", "checksum_digits"),
         ("a.txt", b"hello", "format_unknown"),
         ("fastq", b"hello", "format_unknown"),
     ],
@@ -161,3 +163,40 @@ def test_a_bed_file_is_counted_and_unchecked_without_a_reference(folder):
 def test_one_bad_file_does_not_hide_the_others(folder):
     bad, good = written(folder / "a.vcf", b"x"), written(folder / "b.bed", b"c\t0\t10\n")
     assert [v.accepted for v in validate_files([bad, good])] == [False, True]
+
+
+def test_a_verdict_carries_every_finding_and_the_first_error_is_its_code(folder):
+    body = (VCF + "x\t5\t.\tA\tC\t.\t.\tX=1\nx\t4\t.\tA\tA\t.\t.\t.\n").encode()
+    (found,) = validate_files([written(folder / "a.vcf", body)])
+    assert found.code == "vcf_alt_is_ref"
+    assert found.message == found.findings[2].message
+    assert found.count_by_code == {
+        "vcf_info_undeclared": 1,
+        "vcf_contig_undeclared": 1,
+        "vcf_alt_is_ref": 1,
+        "vcf_pos_unsorted": 1,
+    }
+
+
+def test_warnings_let_a_file_in_and_are_told(folder):
+    (found,) = validate_files([written(folder / "a.vcf", (VCF + "x\t5\t.\tA\tC\t.\t.\t.\n").encode())])
+    assert found.accepted
+    assert [finding.rule.code for finding in found.findings] == ["vcf_contig_undeclared"]
+
+
+def test_what_ends_a_check_is_a_finding_too(folder):
+    (found,) = validate_files([written(folder / "a.vcf.gz", gzip.compress((VCF + RECORDS).encode())[:-20])])
+    assert [finding.rule.code for finding in found.findings] == [found.code] == ["gzip_truncated"]
+
+
+def test_calls_of_another_reference_are_refused(folder):
+    path = written(folder / "a.vcf", (VCF + "c\t5\t.\tC\tG\t.\t.\t.\n").encode())
+    assert verdict(path).code == "vcf_ref_differs"
+
+
+def test_pedigrees_and_checksums_are_known_by_their_names(folder):
+    digest = "d41d8cd98f00b204e9800998ecf8427e"
+    (found,) = validate_files([written(folder / "reads.fq.gz.md5", f"{digest}  reads.fq.gz\n".encode())])
+    assert (found.format, found.summary) == (FileFormat.CHECKSUMS, "1 checksums")
+    (found,) = validate_files([written(folder / "a.fam", b"F C 0 0 1 2\n")])
+    assert (found.format, found.summary) == (FileFormat.PEDIGREE, "1 individuals, 1 families, 0 trios")
