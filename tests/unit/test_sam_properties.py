@@ -6,7 +6,6 @@ import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
 import pysam
@@ -84,10 +83,9 @@ def write(path: Path, drawn: list[dict[str, object]], reference: Path) -> None:
             sink.write(segment)
 
 
-@cache
-def reference() -> Path:
-    """Write the FASTA once for all examples."""
-    path = Path(tempfile.mkdtemp()) / "ref.fa"
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("reference") / "ref.fa"
     path.write_text("".join(f">{name}\n{CONTIG[:length]}\n" for name, length in LENGTHS.items()))
     pysam.faidx(str(path), catch_stdout=False)
     return path
@@ -96,19 +94,18 @@ def reference() -> Path:
 @pytest.mark.parametrize("suffix", MODES)
 @QUICK
 @given(drawn=st.lists(records(), max_size=8))
-def test_what_htslib_writes_of_valid_records_is_let_in(suffix, drawn):
+def test_what_htslib_writes_of_valid_records_is_let_in(suffix, drawn, reference):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"a.{suffix}"
-        write(path, drawn, reference())
-        summary, log = check(path.read_bytes(), path.name, path=path, reference=reference())
+        write(path, drawn, reference)
+        summary, log = check(path.read_bytes(), path.name, path=path, reference=reference)
     assert errors(log) == set(), [finding.message for finding in log.findings]
     assert (summary.format, summary.record_count) == (suffix.upper(), len(drawn))
     assert summary.mapped_count == sum(1 for fields in drawn if not int(str(fields["flag"])) & 4)
 
 
-def valid_file(suffix: str) -> bytes:
-    path = Path(tempfile.mkdtemp()) / f"a.{suffix}"
-    drawn = [
+def ordinary_records() -> list[dict[str, object]]:
+    return [
         {
             "name": f"read{number}",
             "flag": 0,
@@ -124,14 +121,17 @@ def valid_file(suffix: str) -> bytes:
         }
         for number in range(0, 300, 3)
     ]
-    write(path, drawn, reference())
-    return path.read_bytes()
 
 
-@cache
-def original(suffix: str) -> tuple[bytes, str]:
-    body = valid_file(suffix)
-    return body, read_all(body, suffix)
+@pytest.fixture(scope="module")
+def originals(reference: Path) -> dict[str, tuple[bytes, str]]:
+    """Return by suffix a valid file, and what htslib reads of it."""
+    found = {}
+    for suffix in ("bam", "cram"):
+        path = reference.with_name(f"a.{suffix}")
+        write(path, ordinary_records(), reference)
+        found[suffix] = path.read_bytes(), read_all(path.read_bytes(), suffix, reference)
+    return found
 
 
 @contextmanager
@@ -144,44 +144,43 @@ def silence() -> Iterator[None]:
         pysam.set_verbosity(verbosity)
 
 
-def read_all(body: bytes, suffix: str) -> str:
+def read_all(body: bytes, suffix: str, reference: Path) -> str:
     """Return header and records as htslib reads them."""
     with tempfile.TemporaryDirectory() as folder, silence():
         path = Path(folder) / f"a.{suffix}"
         path.write_bytes(body)
-        with pysam.AlignmentFile(str(path), reference_filename=str(reference())) as source:
+        with pysam.AlignmentFile(str(path), reference_filename=str(reference)) as source:
             return str(source.header) + "".join(segment.to_string() for segment in source.fetch(until_eof=True))
 
 
 @pytest.mark.parametrize("suffix", ["bam", "cram"])
 @settings(QUICK, max_examples=40)
 @given(data=st.data())
-def test_a_changed_byte_is_found_or_changes_nothing_that_is_read(suffix, data):
+def test_a_changed_byte_is_found_or_changes_nothing_that_is_read(suffix, data, originals, reference):
     """Harmless is a change after which htslib reads the same header and records: a block's time, system or padding."""
-    body, text = original(suffix)
+    body, text = originals[suffix]
     at = data.draw(st.integers(0, len(body) - 1))
     changed = body[:at] + bytes([body[at] ^ data.draw(st.integers(1, 255))]) + body[at + 1 :]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"a.{suffix}"
         path.write_bytes(changed)
-        _, log = check(changed, path.name, path=path, reference=reference())
-    assert errors(log) or read_all(changed, suffix) == text
+        _, log = check(changed, path.name, path=path, reference=reference)
+    assert errors(log) or read_all(changed, suffix, reference) == text
 
 
 @pytest.mark.parametrize("suffix", ["bam", "cram"])
 @settings(QUICK, max_examples=30)
 @given(data=st.data())
-def test_a_file_that_was_cut_anywhere_is_found(suffix, data):
-    body, _ = original(suffix)
+def test_a_file_that_was_cut_anywhere_is_found(suffix, data, originals):
+    body, _ = originals[suffix]
     cut = body[: data.draw(st.integers(0, len(body) - 1))]
     summary, log = check(cut, f"a.{suffix}")
     assert errors(log), summary
 
 
-@cache
-def plain_bam() -> bytes:
+def unpack(body: bytes) -> bytes:
     """Return a BAM's content without its blocks."""
-    body, plain = original("bam")[0], io.BytesIO()
+    plain = io.BytesIO()
     at = 0
     while at < len(body):
         (size,) = struct.unpack_from("<H", body, at + 16)
@@ -193,11 +192,11 @@ def plain_bam() -> bytes:
 @settings(QUICK, max_examples=60)
 @given(data=st.data())
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_what_is_let_in_after_a_change_within_the_blocks_htslib_can_read(data):
+def test_what_is_let_in_after_a_change_within_the_blocks_htslib_can_read(data, originals, reference):
     """Most such changes make another right file; the others are found, and none makes the check fail."""
-    plain = plain_bam()
+    plain = unpack(originals["bam"][0])
     at = data.draw(st.integers(0, len(plain) - 1))
     changed = bgzf(plain[:at] + bytes([data.draw(st.integers(0, 255))]) + plain[at + 1 :])
     _, log = check(changed, "a.bam")
     if not errors(log):
-        assert read_all(changed, "bam")
+        assert read_all(changed, "bam", reference)
