@@ -1,11 +1,15 @@
 """Where moto's Step Functions is replaced. Each name used here is pinned by a contract test."""
 
+from functools import lru_cache
 from typing import Any
 
+from jsonpath_ng.ext.parser import parse as parse_extended_path
+from jsonpath_ng.parser import parse as parse_path
 from moto.core.config import default_user_config
 from moto.stepfunctions.parser import models
 from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import ErrorEqualsDecl
+from moto.stepfunctions.parser.asl.component.common.path import result_path
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import state_task_factory
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_callback
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import StateTaskService
@@ -20,6 +24,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
 )
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.jsonata import jsonata
+from moto.stepfunctions.parser.asl.utils import json_path
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.responses import StepFunctionResponse
@@ -32,6 +37,7 @@ from local_stage.step_functions.clients import use_one_client
 from local_stage.step_functions.jsonata_engine import evaluate
 
 _POLL_S = 0.02
+_KEPT_PATHS = 1024
 _running: list[StateChangeEvents] = []  # none or one
 _Callback = state_task_service_callback.StateTaskServiceCallback
 _Backend = models.StepFunctionsParserBackend
@@ -70,6 +76,8 @@ def _replace() -> None:
         (state_task_service_callback, "_DELAY_SECONDS_SYNC_CONDITION_CHECK"): _POLL_S,
         (state_task_factory, "state_task_service_for"): integrations.choose_service(state_task_service_for),
         (jsonata, "_eval_jsonata"): evaluate,
+        (json_path, "parse"): lru_cache(_KEPT_PATHS)(parse_extended_path),  # else each read of a path builds a parser
+        (result_path, "parse"): lru_cache(_KEPT_PATHS)(parse_path),
         (ErrorEqualsDecl, "_eval_body"): errors.eval_error_equals,
         (CustomErrorName, "__init__"): errors.init_custom_error_name,
         (Environment, "set_stop"): executions.interrupt_waits(Environment.set_stop),

@@ -20,6 +20,7 @@ from moto.sqs.models import Message, Queue, SQSBackend
 from moto.stepfunctions.parser import models as parser_models
 from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import ErrorEqualsDecl
+from moto.stepfunctions.parser.asl.component.common.path import result_path
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import state_task_factory
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_callback
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import StateTaskService
@@ -32,6 +33,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
 from moto.stepfunctions.parser.asl.eval.callback.callback import CallbackEndpoint, CallbackPoolManager
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.jsonata import jsonata
+from moto.stepfunctions.parser.asl.utils import json_path
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.utils import TMP_THREADS
@@ -67,6 +69,9 @@ NORMALISE = ["self", "parameters", "boto_service_name", "service_action_name"]
             ["self", "queue_name", "count", "wait_seconds_timeout", "visibility_timeout", "message_attribute_names"],
         ),
         (SQSBackend.delete_message, ["self", "queue_name", "receipt_handle"]),
+        (SQSBackend.is_message_valid_based_on_retention_period, ["self", "queue_name", "message"]),
+        (json_path.parse, ["path", "debug"]),
+        (result_path.parse, ["string"]),
         (SQSBackend.change_message_visibility, ["self", "queue_name", "receipt_handle", "visibility_timeout"]),
         (LogsBackend.ensure_log_group, ["self", "log_group_name"]),
         (LogsBackend.ensure_log_stream, ["self", "log_group_name", "log_stream_name"]),
