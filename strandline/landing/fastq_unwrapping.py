@@ -5,6 +5,7 @@ Cock et al. 2010 (doi:10.1093/nar/gkp1137) allows such lines and advises against
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final
 
 from strandline.landing.fastq_rules import BASES, LINE_LIMIT_BYTES
@@ -19,12 +20,16 @@ def is_wrapped(title: bytes, second: bytes, third: bytes) -> bool:
 
 
 def unwrap_records(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield records with four lines; from the first line on that does not begin a record, lines as they are."""
+    """Yield records with four lines, and at the end the line that begins no record, or the first after blank ones."""
     waiting: list[bytes] = []
     waiting_bytes = 0
     lines = _lines(pieces)
     for title in lines:
-        record = _read_record(title, lines) if title.startswith(b"@") else [title, *lines]
+        if not title.startswith(b"@"):
+            after_blanks = () if title.strip() else (line for line in lines if line.strip())
+            waiting += [line[:_STEP_BYTES] for line in (title, *islice(after_blanks, 1))]
+            break
+        record = _read_record(title, lines)
         waiting += record
         waiting_bytes += sum(map(len, record))
         if waiting_bytes > _STEP_BYTES:
@@ -35,22 +40,27 @@ def unwrap_records(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _read_record(title: bytes, lines: Iterator[bytes]) -> list[bytes]:
-    """Return four lines, or two where the file ends within the bases or they are over the limit of a line."""
+    """Return four lines, or fewer where the file ends, a line is blank or the bases are over the limit of a line."""
     bases: list[bytes] = []
     base_count = 0
-    separator = next(lines, None)
-    while separator is not None and not separator.startswith(b"+") and base_count <= LINE_LIMIT_BYTES:
-        bases.append(separator.rstrip(b"\r"))
+    for line in lines:
+        if line.startswith(b"+"):
+            return [title, b"".join(bases), line, _read_qualities(base_count, lines)]
+        bases.append(line.rstrip(b"\r"))
         base_count += len(bases[-1])
-        separator = next(lines, None)
-    if separator is None or base_count > LINE_LIMIT_BYTES:
-        return [title, b"".join(bases)]
+        if not bases[-1] or base_count > LINE_LIMIT_BYTES:
+            break
+    return [title, b"".join(bases)]
+
+
+def _read_qualities(base_count: int, lines: Iterator[bytes]) -> bytes:
+    """Read on until there is a quality for each base, a line is blank or the file ends."""
     qualities: list[bytes] = []
     missing = base_count
-    while missing > 0 and (line := next(lines, None)) is not None:
-        qualities.append(line.rstrip(b"\r"))
-        missing -= max(1, len(qualities[-1]))
-    return [title, b"".join(bases), separator, b"".join(qualities)]
+    while missing > 0 and (line := next(lines, b"").rstrip(b"\r")):
+        qualities.append(line)
+        missing -= len(line)
+    return b"".join(qualities)
 
 
 def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
