@@ -53,9 +53,10 @@ def bgzf(body: bytes, *, block_bytes: int = 0xFF00, end: bytes = BGZF_END) -> by
 
 def bam_head(text: str = HEADER, contigs: Sequence[tuple[str, int]] = CONTIGS) -> bytes:
     head = b"BAM\x01" + struct.pack("<i", len(text)) + text.encode() + struct.pack("<i", len(contigs))
-    for name, length in contigs:
-        head += struct.pack("<i", len(name) + 1) + name.encode() + b"\0" + struct.pack("<i", length)
-    return head
+    entries = (
+        struct.pack("<i", len(name) + 1) + name.encode() + b"\0" + struct.pack("<i", length) for name, length in contigs
+    )
+    return head + b"".join(entries)
 
 
 def bam_record(
