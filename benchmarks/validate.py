@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from benchmarks.made_up_calls import make_calls
 from benchmarks.made_up_pairs import make_pairs
 
 CHECK_PAIR: Final = """
@@ -35,6 +36,12 @@ validate_fastq_pair(*(FastqSource(path, chunks(path)) for path in sys.argv[1:]))
 COMMAND: Final = str(Path(sys.executable).with_name("strandline"))
 PAIRS: Final = (1_000_000, 4_000_000)
 FASTP_FACTOR: Final = 5.0
+CALLS: Final = (250_000, 1_000_000)  # records of one sample
+WIDE_CALLS: Final = (25_000, 100)  # records, samples
+CALLS_A_SECOND: Final = 100_000
+WIDE_CALLS_A_SECOND: Final = 5_000
+VIEW: Final = "import sys, pysam.bcftools as b; b.view('-Ou', '-o', '/dev/null', sys.argv[1], catch_stdout=False)"
+LOOP: Final = "import sys, pysam; print(sum(1 for _ in pysam.VariantFile(sys.argv[1])))"
 MEMORY_LIMIT_MB: Final = 200
 GROWTH_LIMIT: Final = 1.25
 
@@ -126,7 +133,34 @@ def validate_fastq_pairs(scratch: Path, rounds: int) -> tuple[list[Row], list[Li
     return rows, limits
 
 
-SECTIONS: Final[Mapping[str, Section]] = {"fastq": validate_fastq_pairs}
+def validate_vcf_files(scratch: Path, rounds: int) -> tuple[list[Row], list[Limit]]:
+    """Hold `strandline validate` to records a second on one core, beside readers that check little."""
+    rows: list[Row] = []
+    for records, samples in (*((count, 1) for count in CALLS), WIDE_CALLS):
+        path = str(make_calls(scratch, records, samples))
+        label = f" ({samples} samples)" if samples > 1 else ""
+        tools: dict[str, Commands] = {
+            f"strandline validate{label}": [[COMMAND, "validate", path, "--format", "json"]],
+            f"bcftools view -Ou{label}": [["bcftools", "view", "-Ou", "-o", os.devnull, path]],
+            f"bcftools of pysam, view -Ou{label}": [[sys.executable, "-c", VIEW, path]],
+            f"pysam loop, nothing unpacked{label}": [[sys.executable, "-c", LOOP, path]],
+        }
+        rows += measure("vcf", records, tools, rounds)
+    *single, wide = [row for row in rows if row.tool.startswith("strandline")]
+    narrow_rate, wide_rate, peak = single[-1].records_per_s, wide.records_per_s, max(row.peak_mb for row in single)
+    growth = single[-1].peak_mb / single[0].peak_mb
+    limits = [
+        Limit("vcf", f"records a second, over {CALLS_A_SECOND}", narrow_rate, narrow_rate > CALLS_A_SECOND),
+        Limit("vcf", f"of 100 samples, over {WIDE_CALLS_A_SECOND}", wide_rate, wide_rate > WIDE_CALLS_A_SECOND),
+        Limit("vcf", f"peak memory in MB, under {MEMORY_LIMIT_MB}", peak, peak < MEMORY_LIMIT_MB),
+        Limit(
+            "vcf", f"peak memory on four times the records, under {GROWTH_LIMIT:g} times", growth, growth < GROWTH_LIMIT
+        ),
+    ]
+    return rows, limits
+
+
+SECTIONS: Final[Mapping[str, Section]] = {"fastq": validate_fastq_pairs, "vcf": validate_vcf_files}
 
 
 def measure(section: str, records: int, tools: Mapping[str, Commands], rounds: int) -> list[Row]:
