@@ -128,7 +128,10 @@ PLAIN = vcf(
 @settings(max_examples=3 * EXAMPLES, deadline=None)
 @given(st.integers(0, len(PLAIN) - 1), st.integers(1, 255))
 def test_one_changed_byte_is_found_or_leaves_a_file_that_says_as_much(place, change):
-    """A byte that changes nothing that is ruled (a base, a digit, a name) leaves as many records, keys and samples."""
+    """A byte that changes nothing that is ruled (a base, a digit, a name) leaves as many records and samples.
+
+    It may take away a definition that no record needs: `##HNFO=<ID=AC,...>` is a line that anyone may write.
+    """
     changed = PLAIN[:place] + bytes([PLAIN[place] ^ change]) + PLAIN[place + 1 :]
     counts, summary = check(changed)
     if counts:
@@ -138,6 +141,8 @@ def test_one_changed_byte_is_found_or_leaves_a_file_that_says_as_much(place, cha
         path = Path(folder) / "a.vcf"
         path.write_bytes(changed)
         with pysam.VariantFile(str(path)) as read:
-            assert len(list(read.header.info)) == sum(line.startswith("##INFO") for line in META)
-            assert len(list(read.header.formats)) == sum(line.startswith("##FORMAT") for line in META)
+            assert {"DP"} <= set(read.header.info)
+            assert {"GT", "DP"} <= set(read.header.formats)
+            lost = len(META) - len([line for line in str(read.header).splitlines() if line in META])
+            assert lost <= 1
             assert sum(1 for _ in read) == 30
