@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from benchmarks.made_up_alignments import make_alignments
 from benchmarks.made_up_calls import make_calls
 from benchmarks.made_up_pairs import make_pairs
 
@@ -42,6 +43,11 @@ CALLS_A_SECOND: Final = 100_000
 WIDE_CALLS_A_SECOND: Final = 5_000
 VIEW: Final = "import sys, pysam.bcftools as b; b.view('-Ou', '-o', '/dev/null', sys.argv[1], catch_stdout=False)"
 LOOP: Final = "import sys, pysam; print(sum(1 for _ in pysam.VariantFile(sys.argv[1])))"
+ALIGNMENTS: Final = (500_000, 2_000_000)  # records of a BAM
+ALIGNMENTS_A_SECOND: Final = 150_000
+COUNT_ALIGNMENTS: Final = "import sys, pysam; print(pysam.view('-c', sys.argv[1]))"
+LOOP_ALIGNMENTS: Final = "import sys, pysam; print(sum(1 for _ in pysam.AlignmentFile(sys.argv[1])))"
+QUICK_CHECK: Final = "import sys, pysam; pysam.quickcheck(sys.argv[1])"
 MEMORY_LIMIT_MB: Final = 200
 GROWTH_LIMIT: Final = 1.25
 
@@ -160,7 +166,35 @@ def validate_vcf_files(scratch: Path, rounds: int) -> tuple[list[Row], list[Limi
     return rows, limits
 
 
-SECTIONS: Final[Mapping[str, Section]] = {"fastq": validate_fastq_pairs, "vcf": validate_vcf_files}
+def validate_bam_files(scratch: Path, rounds: int) -> tuple[list[Row], list[Limit]]:
+    """Hold `strandline validate` to records a second of processor time, beside readers that check little or nothing."""
+    rows: list[Row] = []
+    for records in ALIGNMENTS:
+        path = str(make_alignments(scratch, records))
+        tools: dict[str, Commands] = {
+            "strandline validate": [[COMMAND, "validate", path, "--format", "json"]],
+            "samtools view -c of pysam": [[sys.executable, "-c", COUNT_ALIGNMENTS, path]],
+            "pysam loop": [[sys.executable, "-c", LOOP_ALIGNMENTS, path]],
+            "samtools quickcheck of pysam, the end alone": [[sys.executable, "-c", QUICK_CHECK, path]],
+        }
+        rows += measure("bam", records, tools, rounds)
+    small, large = (row for row in rows if row.tool.startswith("strandline"))
+    rate, growth = large.records / large.cpu_s, large.peak_mb / small.peak_mb
+    limits = [
+        Limit("bam", f"records a second of one core, over {ALIGNMENTS_A_SECOND}", rate, rate > ALIGNMENTS_A_SECOND),
+        Limit("bam", f"peak memory in MB, under {MEMORY_LIMIT_MB}", large.peak_mb, large.peak_mb < MEMORY_LIMIT_MB),
+        Limit(
+            "bam", f"peak memory on four times the records, under {GROWTH_LIMIT:g} times", growth, growth < GROWTH_LIMIT
+        ),
+    ]
+    return rows, limits
+
+
+SECTIONS: Final[Mapping[str, Section]] = {
+    "fastq": validate_fastq_pairs,
+    "vcf": validate_vcf_files,
+    "bam": validate_bam_files,
+}
 
 
 def measure(section: str, records: int, tools: Mapping[str, Commands], rounds: int) -> list[Row]:
