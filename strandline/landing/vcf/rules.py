@@ -67,7 +67,7 @@ META_FORM: Final = _error(
     "vcf_meta_form", "4.5, 1.4", "a meta line is not ##key=value or ##key=<key=value,...>", "correct the line"
 )
 META_EMPTY: Final = _error(
-    "vcf_meta_empty", "4.5, 1.4", "a meta line has no value", "give it one or remove the line", since=5
+    "vcf_meta_empty", "4.5, 1.4", "a meta line has no value", "give it one or remove the line", since=3
 )
 META_AFTER_HEADER: Final = _error(
     "vcf_meta_after_header", "4.5, 1.4", "a line with # stands after the #CHROM line", "move it before that line"
@@ -200,7 +200,7 @@ REF_DIFFERS: Final = _error(
 ALT_FORM: Final = _error(
     "vcf_alt_form", "4.5, 1.6.1 (5)", "an ALT allele is neither bases, '*', <ID> nor a breakend", "correct the allele"
 )
-ALT_STAR_VERSION: Final = _error(
+ALT_STAR_VERSION: Final = _warning(
     "vcf_alt_star_version", "4.2, 1.4.1 (5)", "the allele '*' came with VCF 4.2", "declare VCFv4.2"
 )
 ALT_STAR_MIXED: Final = _error(
@@ -257,7 +257,7 @@ INFO_UNDECLARED: Final = _warning(
 INFO_VALUE_MISSING: Final = _error(
     "vcf_info_value_missing", "4.5, 1.6.1 (8)", "an INFO key has no value and is no Flag", "give it a value or '.'"
 )
-INFO_EQUALS: Final = _error(
+INFO_EQUALS: Final = _warning(
     "vcf_info_equals", "4.5, 1.6.1 (8)", "an INFO value has an equals sign", "encode it as %3D (VCF 4.3 on)"
 )
 INFO_FLAG_VALUE: Final = _error("vcf_info_flag_value", "4.5, 1.4.2", "an INFO Flag has a value", "write the key alone")
@@ -268,9 +268,9 @@ INFO_TYPE: Final = _error("vcf_info_type", "4.5, 1.3", "an INFO value is not of 
 INFO_COUNT: Final = _error(
     "vcf_info_count", "4.5, 1.4.2", "an INFO key has more or fewer values than its Number", "correct the values"
 )
-INFO_TEXT_COUNT: Final = _error(
-    "vcf_info_text_count", "4.3, 1.4.2", "an INFO text has more or fewer parts between commas than its Number",
-    "encode commas as %2C (VCF 4.3 on) or declare Number=.", since=3,
+INFO_TEXT_COUNT: Final = _warning(
+    "vcf_info_text_count", "4.5, 1.4.2", "an INFO text has more or fewer parts between commas than its Number",
+    "encode commas as %2C (VCF 4.3 on) or declare Number=.",
 )  # fmt: skip
 INTEGER_RANGE: Final = _error(
     "vcf_integer_range", "4.3, 1.3", "an Integer is not from -2^31+8 to 2^31-1", "use Type Float or String", since=3
