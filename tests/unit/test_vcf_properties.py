@@ -16,7 +16,7 @@ from strandline.landing.vcf import VcfSummary, validate_vcf
 from strandline.landing.vcf.shapes import RecordShapes
 from tests.unit.vcf_corpus import BROKEN, META, UNUSUAL, vcf
 
-EXAMPLES = int(os.environ.get("VCF_EXAMPLES", "30"))  # the folder is quick; thousands were tried
+EXAMPLES = int(os.environ.get("VCF_EXAMPLES", "12"))  # the folder is quick; thousands were tried
 
 
 def check(body: bytes) -> tuple[Counter[str], VcfSummary]:
