@@ -6,6 +6,7 @@ from aws_cdk import App, Stack
 
 from infra.names import Names
 from infra.stacks.alarms import AlarmsStack
+from infra.stacks.api import ApiStack
 from infra.stacks.catalog import CatalogStack
 from infra.stacks.compute import ComputeStack
 from infra.stacks.intake import IntakeStack
@@ -28,8 +29,9 @@ def add_stacks(app: App, stage: StageConfig, *, account: str, region: str) -> li
     intake = IntakeStack(
         app, stage=stage, names=names, storage=storage, catalog=catalog, network=network, workflow=workflow
     )
-    alarms = AlarmsStack(app, stage=stage, names=names, compute=compute, workflow=workflow, intake=intake)
-    stacks: list[Stack] = [storage, catalog, network, compute, workflow, intake, alarms]
+    api = ApiStack(app, stage=stage, names=names, storage=storage, catalog=catalog, network=network, intake=intake)
+    alarms = AlarmsStack(app, stage=stage, names=names, compute=compute, workflow=workflow, intake=intake, api=api)
+    stacks: list[Stack] = [storage, catalog, network, compute, workflow, intake, api, alarms]
     for earlier, later in pairwise(stacks):
         later.add_stack_dependency(earlier)
     return stacks

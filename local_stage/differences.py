@@ -18,6 +18,11 @@ class Difference:
 _KNOWN = (
     Difference("all", "requests are signed and checked", "any credentials will do; only this machine can connect"),
     Difference(
+        "API Gateway",
+        "HTTP, REST and WebSocket APIs",
+        "HTTP APIs with functions behind them; IAM signatures are checked",
+    ),
+    Difference(
         "all", "state survives for good", "state lives as long as `stage up`; objects are files in the stage's folder"
     ),
     Difference("all", "limits and throttling", "none, apart from this machine's processors, memory and disk"),

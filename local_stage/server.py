@@ -28,6 +28,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from local_stage import events, images, replacing, s3
 from local_stage.cloudformation.api import CloudFormationApp
 from local_stage.context import REGION, StageContext
+from local_stage.http_api import ApiFront
 from local_stage.s3.upload import UploadReceiver
 from local_stage.state import RunningServer, write_server
 
@@ -119,7 +120,7 @@ def start(state_dir: Path, port: int = 0, extensions: Sequence[str] = _EXTENSION
     server = make_server(
         HOST,
         taken,
-        UploadReceiver(Dispatcher({"cloudformation": CloudFormationApp(context)}), store),
+        ApiFront(UploadReceiver(Dispatcher({"cloudformation": CloudFormationApp(context)}), store), context),
         threaded=True,
         request_handler=QuietHandler,
         fd=listener.detach(),

@@ -8,6 +8,7 @@ from aws_cdk import aws_events as events
 from constructs import Construct
 
 from infra.names import Names
+from infra.stacks.api import ApiStack
 from infra.stacks.compute import ComputeStack
 from infra.stacks.intake import IntakeStack
 from infra.stacks.part import PartStack
@@ -29,6 +30,7 @@ class AlarmsStack(PartStack):
         compute: ComputeStack,
         workflow: WorkflowStack,
         intake: IntakeStack,
+        api: ApiStack,
     ) -> None:
         super().__init__(scope, "alarms", stage=stage, names=names, contents="alarms")
         self._names = names
@@ -57,7 +59,7 @@ class AlarmsStack(PartStack):
             state_machine.metric_timed_out(period=period, statistic="Sum"),
             "A submission took longer than the workflow allows",
         )
-        for function in (*intake.functions, *workflow.functions.values()):
+        for function in (*intake.functions, *workflow.functions.values(), api.function):
             self._alarm(
                 f"{function.name.title().replace('_', '')}Errors",
                 function.function.metric_errors(period=period, statistic="Sum"),

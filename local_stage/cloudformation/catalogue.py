@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from local_stage.cloudformation import (
+    types_api,
     types_batch,
     types_compute,
     types_identity,
@@ -28,6 +29,7 @@ def known_types() -> Mapping[str, ResourceType]:
         types_compute,
         types_messaging,
         types_watching,
+        types_api,
     )
     return {known.name: known for module in modules for known in module.TYPES}
 

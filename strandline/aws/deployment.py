@@ -21,7 +21,7 @@ from strandline.errors import RejectedInputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_PARTS: Final = ("storage", "catalog", "compute", "workflow", "intake")
+_PARTS: Final = ("storage", "catalog", "compute", "workflow", "intake", "api")
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,13 @@ class SweepSettings(_Settings):
     sweep_window_s: int = Field(gt=0)
 
 
+class IngestSettings(_Settings):
+    """Of `ingest`."""
+
+    landing_bucket: str
+    submissions_table: str
+
+
 class ExpirySettings(_Settings):
     """Of `expire_submissions`. A submission without all its files expires `incomplete_after_s` after its first one."""
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 from cfnlint.config import ConfigMixIn
 from cfnlint.runner import Runner
 
-PARTS = ("storage", "catalog", "network", "compute", "workflow", "intake", "alarms")
+PARTS = ("storage", "catalog", "network", "compute", "workflow", "intake", "api", "alarms")
 OUTPUTS = {
     "storage": {
         *("LandingBucket", "QuarantineBucket", "ReferencesBucket", "AnalysisBucket"),
@@ -16,6 +16,7 @@ OUTPUTS = {
     "compute": {"CpuQueueArn", "GpuQueueArn"},
     "workflow": {"SampleToReleaseArn", "AlertsTopicArn"},
     "intake": {"IntakeQueueUrl", "IntakeDeadLetterUrl"},
+    "api": {"IngestUrl"},
 }
 UNHEEDED = [
     "W3005",  # the CDK's function construct states a dependency that its role already implies

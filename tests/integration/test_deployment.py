@@ -27,6 +27,7 @@ def test_outputs_of_every_stack_lead_to_its_parts(aws):
         "compute": {},
         "workflow": {"SampleToReleaseArn": aws.state_machine_arn},
         "intake": {},
+        "api": {},
     }
     for part, values in outputs.items():
         template = {
