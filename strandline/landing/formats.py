@@ -19,6 +19,8 @@ from strandline.landing.findings import Finding, FindingLog, Level, Rule, rules_
 from strandline.landing.pedigree import PED_RULES, validate_pedigree
 from strandline.landing.regions import BED_RULES, validate_bed
 from strandline.landing.sam import SAM_RULES, AlignmentSource, validate_alignment
+from strandline.landing.sample_sheet import parse_sample_sheet
+from strandline.landing.sheet_rules import SHEET_RULES
 from strandline.landing.vcf import VCF_RULES, validate_vcf
 
 _CHUNK_BYTES: Final = 1 << 20
@@ -33,6 +35,7 @@ class FileFormat(StrEnum):
     BED = "BED"
     PEDIGREE = "PED"
     CHECKSUMS = "checksums"
+    SAMPLE_SHEET = "sample sheet"
 
 
 _SUFFIXES: Final = {
@@ -49,6 +52,7 @@ _SUFFIXES: Final = {
     ".sha1": FileFormat.CHECKSUMS,
     ".sha256": FileFormat.CHECKSUMS,
     ".sha512": FileFormat.CHECKSUMS,
+    ".csv": FileFormat.SAMPLE_SHEET,
 }
 _CHECKSUM_NAMES: Final = frozenset({"md5sum.txt", "md5sums", "sha1sums", "sha256sums", "sha512sums", "checksums.txt"})
 
@@ -64,6 +68,7 @@ RULES_BY_FORMAT: Final[Mapping[str, tuple[Rule, ...]]] = {
     "BED": BED_RULES,
     "PED": PED_RULES,
     "Checksums": CHECKSUM_RULES,
+    "Sample sheets": SHEET_RULES,
 }
 RULE_BY_CODE: Final = rules_by_code(*RULES_BY_FORMAT.values())
 
@@ -179,6 +184,8 @@ def _check_of(path: Path) -> _Check:
             return _check_pedigree
         case FileFormat.CHECKSUMS:
             return _check_checksums
+        case FileFormat.SAMPLE_SHEET:
+            return _check_sample_sheet
         case None:
             raise RejectedInputError(
                 "format_unknown",
@@ -209,6 +216,11 @@ def _check_pedigree(path: Path, log: FindingLog, _ground: _Ground) -> str:
 
 def _check_checksums(path: Path, log: FindingLog, _ground: _Ground) -> str:
     return f"{len(parse_checksums(_unpacked(path), log))} checksums"
+
+
+def _check_sample_sheet(path: Path, log: FindingLog, _ground: _Ground) -> str:
+    sheet = parse_sample_sheet(_unpacked(path), log)
+    return f"{len(sheet.samples)} samples, a sheet of {sheet.dialect}"
 
 
 def _check_vcf(path: Path, log: FindingLog, ground: _Ground) -> str:

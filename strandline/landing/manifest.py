@@ -12,7 +12,7 @@ Shape (JSON, UTF-8, at most 1 MiB)::
 import hashlib
 import json
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
@@ -20,7 +20,7 @@ from strandline.errors import RejectedInputError
 from strandline.journey import MANIFEST_NAME, check_file_name, check_sample_id
 
 MANIFEST_LIMIT_BYTES = 1 << 20
-_PSEUDONYM = r"PT(?:[0-9]{5}|[0-9]{2}[A-Z]{2}[0-9]{2}[A-Z]{2})"
+PSEUDONYM: Final = r"PT(?:[0-9]{5}|[0-9]{2}[A-Z]{2}[0-9]{2}[A-Z]{2})"
 
 
 class FileRole(StrEnum):
@@ -63,7 +63,7 @@ class SampleDeclaration(_Frozen):
     """
 
     sample_id: str
-    subject_id: Annotated[str, StringConstraints(pattern=f"^{_PSEUDONYM}$")] | None = None
+    subject_id: Annotated[str, StringConstraints(pattern=f"^{PSEUDONYM}$")] | None = None
     sex: Sex = Sex.UNKNOWN
     assay: Literal["WGS", "WES", "PANEL"] = "WGS"
     platform: Literal["ILLUMINA", "MGI", "ELEMENT", "ULTIMA"] = "ILLUMINA"
