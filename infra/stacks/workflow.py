@@ -127,7 +127,7 @@ class WorkflowStack(PartStack):
                     "LAMBDA_VALIDATION_LIMIT_BYTES": str(self._stage.validation_limit_bytes),
                     **table_name,
                 },
-                permissions=[*landed, *references, *read_items(table)],
+                permissions=[*landed, *references, *read_items(table), *write_items(table)],
                 reads_sequences=True,
                 memory_mib=1769,
                 timeout_s=900,

@@ -4,15 +4,16 @@ The function and the job share this code; they differ in how long they may take.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
 
 from strandline.aws.objects import S3Objects
 from strandline.aws.submissions import LandedFile, SubmissionsTable
 from strandline.aws.workspace import read_bundle
 from strandline.errors import RejectedInputError
 from strandline.journey import MANIFEST_NAME, SubmissionState, landing_key, manifest_key
-from strandline.landing.fastq import FastqSource, ReadsSummary, validate_fastq_pair
+from strandline.landing.fastq import FastqSource, ReadsSummary, check_fastq_pair
+from strandline.landing.findings import FindingLog
 from strandline.landing.manifest import (
     MANIFEST_LIMIT_BYTES,
     DeclaredFile,
@@ -20,7 +21,7 @@ from strandline.landing.manifest import (
     Manifest,
     parse_manifest,
 )
-from strandline.landing.regions import REGIONS_LIMIT_BYTES, parse_regions
+from strandline.landing.regions import REGIONS_LIMIT_BYTES, parse_regions, validate_bed
 
 _NOT_ANALYSED: Final = frozenset(
     {SubmissionState.RECEIVED, SubmissionState.QUARANTINED, SubmissionState.FAILED, SubmissionState.WITHDRAWN}
@@ -66,28 +67,76 @@ def validate_submission(
         version_id = landed[declared.name].version_id
         return _HashedStream(declared, key, lambda: landing.stream(key, version_id=version_id))
 
+    def keep_verdict(
+        stream: "_HashedStream", log: FindingLog, summary: str, refusal: RejectedInputError | None
+    ) -> None:
+        table.record_verdict(submission_id, stream.name, _describe(stream, log, summary, refusal))
+
     regions = manifest.file_by_role(FileRole.REGIONS)
     if regions:
-        stream = open_file(regions)
-        body = stream.read(REGIONS_LIMIT_BYTES)
-        stream.verify()
-        parse_regions(body, regions.name, bundle.length_by_contig)
+        _check_regions(open_file(regions), bundle.length_by_contig, keep_verdict)
     first, second = (manifest.file_by_role(role) for role in (FileRole.READS_1, FileRole.READS_2))
     if first is None or second is None:
         raise RuntimeError("a parsed manifest has both read files")
-    reads = open_file(first), open_file(second)
+    return _check_reads(open_file(first), open_file(second), keep_verdict)
+
+
+_KeepVerdict = Callable[["_HashedStream", FindingLog, str, RejectedInputError | None], None]
+
+
+def _check_regions(stream: "_HashedStream", length_by_contig: Mapping[str, int], keep: _KeepVerdict) -> None:
+    log = FindingLog(stream.name)
     try:
-        summary = validate_fastq_pair(*(FastqSource(stream.name, stream.chunks()) for stream in reads))
+        body = stream.read(REGIONS_LIMIT_BYTES)
+        stream.verify()
+        bed = validate_bed([body], log, length_by_contig=length_by_contig)
+        parse_regions(body, stream.name, length_by_contig)
+    except RejectedInputError as error:
+        keep(stream, log, "", error)
+        raise
+    keep(stream, log, f"{bed.interval_count} intervals, {bed.base_count} bases", None)
+
+
+def _check_reads(first: "_HashedStream", second: "_HashedStream", keep: _KeepVerdict) -> ReadsSummary:
+    streams, logs = (first, second), (FindingLog(first.name), FindingLog(second.name))
+    sources = [FastqSource(stream.name, stream.chunks()) for stream in streams]
+    refusal = None
+    try:
+        summary = check_fastq_pair(sources[0], sources[1], *logs)
+        for log in logs:
+            log.refuse_errors()
+        told = f"{summary.pair_count} pairs of {summary.shortest_read} to {summary.longest_read} bases"
     except RejectedInputError as error:
         if error.code == "object_missing":
             raise
-        for stream in reads:
+        refusal, told = error, ""
+    for stream, log in zip(streams, logs, strict=True):
+        try:
             stream.drain()  # a changed byte is the better explanation of whatever else is wrong
             stream.verify()
-        raise
-    for stream in reads:
-        stream.verify()
+        except RejectedInputError as error:
+            refusal = error
+            keep(stream, log, "", error)
+            raise
+        keep(stream, log, told, refusal)
+    if refusal is not None:
+        raise refusal
     return summary
+
+
+def _describe(
+    stream: "_HashedStream", log: FindingLog, summary: str, refusal: RejectedInputError | None
+) -> dict[str, Any]:
+    """Return what is said of one file, in the form that `strandline validate --format json` prints."""
+    return {
+        "file": stream.name,
+        "verdict": "REJECTED" if refusal else "ACCEPTED",
+        "code": refusal.code if refusal else None,
+        "message": refusal.message if refusal else None,
+        "summary": None if refusal else summary,
+        "findings": [finding.describe() for finding in log.findings],
+        "counts": dict(log.count_by_code),
+    }
 
 
 def _check_repetition(submission_id: str, manifest: Manifest, table: SubmissionsTable) -> None:

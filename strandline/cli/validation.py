@@ -25,7 +25,7 @@ _FILE_COLUMNS: Final = ("file", "format", "verdict")
 def validate(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(help="FASTQ (mates are checked as pairs), SAM, BAM, CRAM, VCF, BED, PED or checksums."),
+        typer.Argument(help="FASTQ (mates are checked as pairs), SAM, BAM, CRAM, VCF, BED, PED, checksums or sample sheets."),
     ] = None,
     reference: Annotated[Path | None, typer.Option("--reference", help="FASTA or bundle the files belong to.")] = None,
     form: Annotated[OutputFormat, typer.Option("--format")] = OutputFormat.TABLE,
@@ -76,13 +76,12 @@ def _print_tables(verdicts: Sequence[FileVerdict]) -> None:
 def _print_objects(verdicts: Sequence[FileVerdict]) -> None:
     """Print one JSON object a file."""
     for verdict in verdicts:
-        findings = [dict(zip(_FINDING_COLUMNS, _finding_cells(finding), strict=True)) for finding in verdict.findings]
         described = {
             **dict(zip(_FILE_COLUMNS, _file_cells(verdict), strict=True)),
             "code": verdict.code,
             "message": verdict.message,
             "summary": verdict.summary,
-            "findings": findings,
+            "findings": [finding.describe() for finding in verdict.findings],
             "counts": verdict.count_by_code,
         }
         sys.stdout.write(json.dumps(described) + "\n")
@@ -107,6 +106,5 @@ def _file_cells(verdict: FileVerdict) -> tuple[Cell, ...]:
 
 
 def _finding_cells(finding: Finding) -> tuple[Cell, ...]:
-    rule = finding.rule
-    place = (finding.line, finding.record, finding.field, finding.kind)
-    return rule.code, rule.level.value, *place, finding.message, rule.section
+    described = finding.describe()
+    return tuple(described[column] for column in _FINDING_COLUMNS)

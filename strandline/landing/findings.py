@@ -67,6 +67,19 @@ class Finding:
         kind = f" ({self.kind})" if self.kind else ""
         return f"{', '.join(place for place in places if place)}: {self.rule.says}{kind}; {self.rule.advice}"
 
+    def describe(self) -> dict[str, str | int | None]:
+        """Return the finding as a JSON object; a contract of `strandline validate` and of exception records."""
+        return {
+            "code": self.rule.code,
+            "level": self.rule.level.value,
+            "line": self.line,
+            "record": self.record,
+            "field": self.field,
+            "kind": self.kind,
+            "message": self.message,
+            "section": self.rule.section,
+        }
+
 
 class FindingLog:
     """The findings of one file in bounded memory: of each rule the first few are kept and all are counted."""

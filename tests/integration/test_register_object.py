@@ -220,7 +220,7 @@ def test_a_failed_message_comes_again_soon_instead_of_after_the_visibility_timeo
         "attributes": {"ApproximateReceiveCount": "1"},
     }
     assert register(records)["batchItemFailures"] == [{"itemIdentifier": "m0"}]
-    (held,) = sqs_backends["123456789012"]["us-east-1"].queues["intake"].messages
+    (held,) = sqs_backends["123456789012"]["us-east-1"].queues["intake"]._messages
     assert 0 < held.visible_at / 1000 - time.time() <= 2.1
 
 

@@ -185,3 +185,35 @@ def test_an_event_of_the_wrong_shape_is_refused_without_repeating_it(
         handler(function)(event)
     assert names_nobody(f"{caught.value}{said()}")
     assert SAMPLE.sample_id in str(event) or str(SAMPLE.subject_id) in str(event)
+
+
+def test_what_is_found_in_each_file_is_kept_with_the_submission(aws, handler):
+    """ING-08."""
+    bad = fastq_with_two_faults()
+    bodies = {"R1.fastq.gz": bad, "R2.fastq.gz": READS["R2.fastq.gz"]}
+    register_reference_bundle(aws)
+    aws.submit("s-1", bodies, manifest_of(bodies))
+    with pytest.raises(RejectedInputError, match=r"^bad_base: "):
+        handler("validate_files")({"submission_id": "s-1"})
+    first, second = aws.table.verdicts("s-1")
+    assert [(finding["code"], finding["line"]) for finding in first["findings"]] == [("bad_base", 2), ("bad_base", 10)]
+    assert (first["verdict"], second["verdict"]) == ("REJECTED", "REJECTED")
+    assert second["findings"] == []
+
+
+def fastq_with_two_faults() -> bytes:
+    """Return the first mates with a letter in two of the reads that is no base."""
+    lines = gzip.decompress(READS["R1.fastq.gz"]).split(b"\n")
+    for number in (1, 9):
+        lines[number] = b"E" + lines[number][1:]
+    return gzip.compress(b"\n".join(lines), compresslevel=0, mtime=0)
+
+
+def test_the_verdict_on_good_files_says_what_they_hold(aws, handler):
+    register_reference_bundle(aws)
+    aws.submit("s-1", READS, manifest_of(READS))
+    handler("validate_files")({"submission_id": "s-1"})
+    assert [(v["file"], v["verdict"], v["summary"]) for v in aws.table.verdicts("s-1")] == [
+        ("R1.fastq.gz", "ACCEPTED", "20 pairs of 50 to 50 bases"),
+        ("R2.fastq.gz", "ACCEPTED", "20 pairs of 50 to 50 bases"),
+    ]
