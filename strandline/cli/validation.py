@@ -11,7 +11,6 @@ import typer
 from pysam import set_verbosity
 
 from strandline.cli.console import Cell, OutputFormat, print_rows
-from strandline.cli.references import open_reference
 from strandline.errors import RejectedInputError
 from strandline.landing.findings import Finding, Level
 from strandline.landing.formats import RULE_BY_CODE, FileVerdict, validate_files
@@ -25,7 +24,9 @@ _FILE_COLUMNS: Final = ("file", "format", "verdict")
 def validate(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(help="FASTQ (mates are checked as pairs), SAM, BAM, CRAM, VCF, BED, PED, checksums or sample sheets."),
+        typer.Argument(
+            help="FASTQ (mates are checked as pairs), SAM, BAM, CRAM, VCF, BED, PED, checksums or sample sheets."
+        ),
     ] = None,
     reference: Annotated[Path | None, typer.Option("--reference", help="FASTA or bundle the files belong to.")] = None,
     form: Annotated[OutputFormat, typer.Option("--format")] = OutputFormat.TABLE,
@@ -43,6 +44,8 @@ def validate(
     set_verbosity(0)  # htslib talks of details on stderr; what fails raises
     fasta, contigs = None, None
     if reference:
+        from strandline.cli.references import open_reference  # noqa: PLC0415 - it loads the AWS clients, a second
+
         opened = open_reference(reference)
         described = opened.bundle.file_of(ReferenceRole.FASTA)
         fasta = opened.folder / described.name if described else None
