@@ -1,6 +1,6 @@
 """Objects in one bucket: streamed in, streamed out, told apart by version."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
+from strandline.aws.uploading import FileToSend, Uploader, Watch
 from strandline.errors import RejectedInputError, TemporaryError
 
 if TYPE_CHECKING:
@@ -82,6 +83,15 @@ class S3Objects:
         """Store a file of any size, its checksum verified by S3 part by part; `tags` as `key=value&...`."""
         extra = {"ContentType": content_type, "ChecksumAlgorithm": "SHA256"}
         self._client.upload_file(str(path), self.bucket, key, ExtraArgs=extra | ({"Tagging": tags} if tags else {}))
+
+    def send(self, files: Sequence[FileToSend], *, watch: Watch = lambda _name, _there, _size: None) -> None:
+        """Store files of any size as `Uploader` does: in parts side by side, going on where an earlier try was cut.
+
+        Raises:
+            RejectedInputError: `file_not_found`.
+            TemporaryError: `upload_cut`.
+        """
+        Uploader(self._client, self.bucket, watch=watch).send(files)
 
     def exists(self, key: str) -> bool:
         """Tell whether the object is there."""

@@ -1,13 +1,14 @@
 """What a lab does at the door: register a reference, upload files, upload the manifest last."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from strandline.aws.objects import S3Objects
+from strandline.aws.uploading import FileToSend, Watch
 from strandline.errors import RejectedInputError
 from strandline.journey import landing_key, manifest_key, reference_key
 from strandline.landing.manifest import (
@@ -20,7 +21,9 @@ from strandline.landing.manifest import (
 )
 from strandline.reads.reference_bundle import BUNDLE_NAME, ReferenceBundle
 
-_PARALLEL_UPLOADS: Final = 4
+_CHUNK_BYTES: Final = 1 << 20
+Hashed = Callable[[int], None]
+"""Is told of each number of bytes that were read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +48,28 @@ class Submission:
 
 
 def prepare_submission(
-    sample: SampleDeclaration, reads: tuple[Path, Path], reference: ReferenceName, regions: Path | None
+    sample: SampleDeclaration,
+    reads: tuple[Path, Path],
+    reference: ReferenceName,
+    regions: Path | None,
+    *,
+    hashed: Hashed = lambda _count: None,
 ) -> Submission:
-    """Describe a sample's files; their names in the landing bucket come from their roles.
+    """Describe a sample's files, read side by side; their names in the landing bucket come from their roles.
 
     Raises:
         RejectedInputError: `file_not_found` or `same_file_twice`.
     """
+    files = sample_files(reads, regions)
+    with ThreadPoolExecutor(len(files)) as pool:
+        declared = tuple(pool.map(lambda file: _declare(file, hashed), files))
+    if declared[0].sha256 == declared[1].sha256:
+        raise RejectedInputError("same_file_twice", f"{reads[0]} and {reads[1]} have the same content: give both mates")
+    return Submission(Manifest(sample=sample, reference=reference, files=declared), files)
+
+
+def sample_files(reads: tuple[Path, Path], regions: Path | None) -> tuple[LocalFile, ...]:
+    """Return the files of a sample with the names that they land under."""
     first, second = reads
     files = [
         LocalFile(first, f"reads_1.fastq{_suffix(first)}", FileRole.READS_1),
@@ -59,13 +77,12 @@ def prepare_submission(
     ]
     if regions:
         files.append(LocalFile(regions, "regions.bed", FileRole.REGIONS))
-    declared = tuple(_declare(file) for file in files)
-    if declared[0].sha256 == declared[1].sha256:
-        raise RejectedInputError("same_file_twice", f"{first} and {second} have the same content: give both mates")
-    return Submission(Manifest(sample=sample, reference=reference, files=declared), tuple(files))
+    return tuple(files)
 
 
-def register_reference(references: S3Objects, bundle: ReferenceBundle, folder: Path) -> bool:
+def register_reference(
+    references: S3Objects, bundle: ReferenceBundle, folder: Path, *, watch: Watch = lambda _name, _there, _size: None
+) -> bool:
     """Upload a bundle where its name and version are not registered yet; False where they are.
 
     `bundle.json` goes last, so that a bundle is there whole or not at all.
@@ -73,37 +90,46 @@ def register_reference(references: S3Objects, bundle: ReferenceBundle, folder: P
     description = reference_key(bundle.name, bundle.version, BUNDLE_NAME)
     if references.exists(description):
         return False
-    uploads = [(folder / file.name, reference_key(bundle.name, bundle.version, file.name)) for file in bundle.files]
-    _upload_all(references, uploads)
+    references.send(
+        [
+            FileToSend(folder / file.name, reference_key(bundle.name, bundle.version, file.name), file.name)
+            for file in bundle.files
+        ],
+        watch=watch,
+    )
     references.write(description, bundle.to_json(), content_type="application/json")
     return True
 
 
 def upload_submission(
-    landing: S3Objects, submission: Submission, submission_id: str, uploaded: Callable[[str], None]
+    landing: S3Objects,
+    submission: Submission,
+    submission_id: str,
+    *,
+    watch: Watch = lambda _name, _there, _size: None,
 ) -> None:
-    """Upload the files, then the manifest, which says that all is there. `uploaded` is told each name."""
-    uploads = [(file.path, landing_key(submission_id, file.name)) for file in submission.files]
-    _upload_all(landing, uploads)
-    for file in submission.files:
-        uploaded(file.name)
+    """Upload the files, then the manifest, which says that all is there. What was cut goes on where it stopped.
+
+    Raises:
+        RejectedInputError: `file_not_found`.
+        TemporaryError: `upload_cut`.
+    """
+    files = [FileToSend(file.path, landing_key(submission_id, file.name), file.name) for file in submission.files]
+    landing.send(files, watch=watch)
     landing.write(manifest_key(submission_id), submission.manifest.to_json(), content_type="application/json")
 
 
-def _upload_all(bucket: S3Objects, uploads: Sequence[tuple[Path, str]]) -> None:
-    with ThreadPoolExecutor(_PARALLEL_UPLOADS) as pool:
-        for done in [pool.submit(bucket.upload, path, key) for path, key in uploads]:
-            done.result()
-
-
-def _declare(file: LocalFile) -> DeclaredFile:
+def _declare(file: LocalFile, hashed: Hashed) -> DeclaredFile:
+    digest, size = hashlib.sha256(), 0
     try:
         with file.path.open("rb") as source:
-            digest = hashlib.file_digest(source, "sha256").hexdigest()
-        size = file.path.stat().st_size
+            while chunk := source.read(_CHUNK_BYTES):
+                digest.update(chunk)
+                size += len(chunk)
+                hashed(len(chunk))
     except OSError as error:
         raise RejectedInputError("file_not_found", f"{file.path}: {error.strerror}; check the path") from None
-    return DeclaredFile(name=file.name, role=file.role, size_bytes=size, sha256=digest)
+    return DeclaredFile(name=file.name, role=file.role, size_bytes=size, sha256=digest.hexdigest())
 
 
 def _suffix(path: Path) -> str:

@@ -1,6 +1,5 @@
-"""`strandline run` and `submit`: samples in, results out."""
+"""`strandline run`: one sample in, results out."""
 
-import csv
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +10,20 @@ import typer
 from pydantic import ValidationError
 
 from strandline.aws.deployment import Deployment
-from strandline.aws.submitting import Submission, prepare_submission, register_reference, upload_submission
+from strandline.aws.submitting import (
+    Submission,
+    prepare_submission,
+    register_reference,
+    sample_files,
+    upload_submission,
+)
 from strandline.cli.console import OutputFormat, messages, print_rows, say
 from strandline.cli.following import follow, save_history, settle
 from strandline.cli.ground import LOCAL, StageOption, connect
+from strandline.cli.progress import show_hashing, show_uploads
 from strandline.cli.references import open_reference
 from strandline.errors import RejectedInputError
-from strandline.journey import Artifact, SubmissionState, artifact_key
+from strandline.journey import Artifact, SubmissionState, artifact_key, manifest_key
 from strandline.landing.manifest import ReferenceName, SampleDeclaration
 
 RESULTS: Final = (
@@ -33,9 +39,7 @@ RESULTS: Final = (
     Artifact.REPORT,
 )
 HISTORY_NAME: Final = "execution.json"
-_INTERNAL_EXIT_CODE: Final = 70
 _RETRIED: Final = frozenset({SubmissionState.FAILED, SubmissionState.QUARANTINED})
-_SHEET_COLUMNS: Final = ("sample", "reads_1", "reads_2", "reference")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,36 +79,6 @@ def run_sample(
     )
 
 
-def submit_sheet(
-    sheet: Annotated[
-        Path, typer.Argument(help="CSV with the columns sample, reads_1, reads_2, reference[, regions, sex].")
-    ],
-    wait: Annotated[bool, typer.Option("--wait", help="Follow every submission to its end.")] = False,
-    stage: StageOption = LOCAL,
-    form: Annotated[OutputFormat, typer.Option("--format")] = OutputFormat.TABLE,
-) -> None:
-    """Submit the samples of a sheet; paths in it are relative to the sheet.
-
-    Example: strandline submit samples.csv --wait
-    """
-    rows = read_sheet(sheet)
-    deployment = connect(stage)
-    sent = [(given.sample.sample_id, send(deployment, given)) for given in rows]
-    if wait:
-        for _, submission_id in sent:
-            watch(deployment, submission_id, settle_it=False)
-    table = []
-    for sample_id, submission_id in sent:
-        record = deployment.submissions.get(submission_id)
-        table.append((sample_id, submission_id, record.state.value if record else "LANDING"))
-    print_rows(("sample", "submission", "state"), table, form)
-    states = {state for _, _, state in table}
-    if SubmissionState.FAILED in states:
-        raise typer.Exit(_INTERNAL_EXIT_CODE)
-    if SubmissionState.QUARANTINED in states:
-        raise typer.Exit(RejectedInputError.EXIT_CODE)
-
-
 def declare_sample(sample_id: str, *, sex: str = "UNKNOWN", subject_id: str | None = None) -> SampleDeclaration:
     """Return the declaration of a sample.
 
@@ -118,51 +92,63 @@ def declare_sample(sample_id: str, *, sex: str = "UNKNOWN", subject_id: str | No
         raise RejectedInputError("invalid_sample", f"{first['loc'][0]}: {first['msg']}") from None
 
 
-def read_sheet(sheet: Path) -> list[SampleInput]:
-    """Read a sample sheet.
-
-    Raises:
-        RejectedInputError: `sheet_not_found` or `sheet_invalid`, with the line.
-    """
-    try:
-        lines = list(csv.DictReader(sheet.read_text(encoding="utf-8-sig").splitlines()))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise RejectedInputError("sheet_not_found", f"{sheet} cannot be read: {type(error).__name__}") from None
-    if not lines:
-        raise RejectedInputError("sheet_invalid", f"{sheet} holds no sample: give a header line and a line a sample")
-    rows = []
-    for number, line in enumerate(lines, start=2):
-        missing = [column for column in _SHEET_COLUMNS if not line.get(column)]
-        if missing:
-            raise RejectedInputError("sheet_invalid", f"{sheet}, line {number}: {', '.join(missing)} is missing")
-        folder = sheet.parent
-        rows.append(
-            SampleInput(
-                declare_sample(line["sample"], sex=line.get("sex") or "UNKNOWN"),
-                (folder / line["reads_1"], folder / line["reads_2"]),
-                folder / line["reference"],
-                folder / line["regions"] if line.get("regions") else None,
-            )
-        )
-    return rows
-
-
 def send(deployment: Deployment, given: SampleInput) -> str:
     """Upload a sample as a lab would and return its submission id.
 
-    The same content is one submission: sending it again finds the first, unless that one failed or was quarantined.
+    The same content is one submission: sending it again finds the first, unless that one failed or was quarantined. An
+    upload that was cut goes on where it stopped.
     """
+    return send_prepared(deployment, *prepare(deployment, given))
+
+
+def prepare(deployment: Deployment, given: SampleInput) -> tuple[Submission, str]:
+    """Describe a sample, its reference registered, and return that with its submission id."""
     opened = open_reference(given.reference)
-    if register_reference(deployment.references, opened.bundle, opened.folder):
-        say(f"registered reference {opened.bundle.label}")
-    name = ReferenceName(name=opened.bundle.name, version=opened.bundle.version)
-    submission = prepare_submission(given.sample, given.reads, name, given.regions)
-    submission_id = _free_name(deployment, submission)
-    if deployment.submissions.get(submission_id) is not None:
+    with show_uploads() as told:
+        if register_reference(deployment.references, opened.bundle, opened.folder, watch=told):
+            say(f"registered reference {opened.bundle.label}")
+    submission = describe(given, ReferenceName(name=opened.bundle.name, version=opened.bundle.version))
+    return submission, free_name(deployment, submission)
+
+
+def describe(given: SampleInput, reference: ReferenceName) -> Submission:
+    """Read a sample's files and say what they are.
+
+    Raises:
+        RejectedInputError: `file_not_found` or `same_file_twice`.
+    """
+    files = sample_files(given.reads, given.regions)
+    sizes = [file.path.stat().st_size for file in files if file.path.is_file()]
+    with show_hashing(sum(sizes)) as hashed:
+        return prepare_submission(given.sample, given.reads, reference, given.regions, hashed=hashed)
+
+
+def send_prepared(deployment: Deployment, submission: Submission, submission_id: str) -> str:
+    """Upload what is not there yet, and return the submission id."""
+    if is_sent(deployment, submission_id):
         say(f"{submission_id} was submitted before: nothing is uploaded again")
-        return submission_id
-    upload_submission(deployment.landing, submission, submission_id, lambda file: say(f"uploaded {file}"))
+    else:
+        with show_uploads() as told:
+            upload_submission(deployment.landing, submission, submission_id, watch=told)
     return submission_id
+
+
+def is_sent(deployment: Deployment, submission_id: str) -> bool:
+    """Tell whether all of a submission was uploaded: its manifest, which goes last, is there."""
+    if deployment.submissions.get(submission_id) is None:
+        return False
+    return deployment.landing.exists(manifest_key(submission_id))
+
+
+def free_name(deployment: Deployment, submission: Submission) -> str:
+    """Return the submission id of the content: the next one where a submission of it failed or was quarantined."""
+    attempt = 1
+    while True:
+        submission_id = submission.submission_id(attempt)
+        record = deployment.submissions.get(submission_id)
+        if record is None or record.state not in _RETRIED:
+            return submission_id
+        attempt += 1
 
 
 def watch(deployment: Deployment, submission_id: str, *, settle_it: bool = True) -> None:
@@ -194,13 +180,3 @@ def fetch_results(deployment: Deployment, submission_id: str, out: Path) -> None
             path.replace(out / path.name)
     finally:
         shutil.rmtree(partial)
-
-
-def _free_name(deployment: Deployment, submission: Submission) -> str:
-    attempt = 1
-    while True:
-        submission_id = submission.submission_id(attempt)
-        record = deployment.submissions.get(submission_id)
-        if record is None or record.state not in _RETRIED:
-            return submission_id
-        attempt += 1

@@ -24,7 +24,7 @@ COMMANDS: Final = {  # command to module and function; only the asked one is imp
     "stage": ("stage", "app"),
     "validate": ("validation", "validate"),
     "run": ("analysis", "run_sample"),
-    "submit": ("analysis", "submit_sheet"),
+    "submit": ("submission", "submit_sheet"),
     "status": ("status", "show_status"),
     "intake": ("intake", "app"),
     "quarantine": ("quarantine", "app"),

@@ -1,6 +1,7 @@
 """`S3Objects`: whole or not at all, by version, within limits. And what a lab does at the door."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from botocore.response import StreamingBody
 
 from strandline.aws.objects import CHUNK_BYTES, S3Objects
 from strandline.aws.submitting import prepare_submission, register_reference, upload_submission
+from strandline.aws.uploading import FileToSend
 from strandline.errors import RejectedInputError, TemporaryError
 from strandline.journey import landing_key, manifest_key, reference_key
 from strandline.landing.manifest import FileRole, ReferenceName, parse_manifest
@@ -106,9 +108,9 @@ class Recorded(S3Objects):
         super().__init__(client, bucket)
         self.keys: list[str] = []
 
-    def upload(self, path: Path, key: str, **options: Any) -> None:
-        super().upload(path, key, **options)
-        self.keys.append(key)
+    def send(self, files: Sequence[FileToSend], **options: Any) -> None:
+        super().send(files, **options)
+        self.keys += [file.key for file in files]
 
     def write(self, key: str, body: bytes, **options: Any) -> None:
         super().write(key, body, **options)
@@ -129,11 +131,11 @@ def test_the_manifest_goes_last_and_describes_what_was_uploaded(aws, tmp_path, r
     name = ReferenceName(name="slice", version="0c2b")
     submission = prepare_submission(SAMPLE, reads, name, tmp_path / "panel.bed")
     landing, told = Recorded(aws.s3, "landing"), []
-    upload_submission(landing, submission, "s-1", told.append)
+    upload_submission(landing, submission, "s-1", watch=lambda name, there, size: told.append((name, there == size)))
     assert landing.keys[-1] == manifest_key("s-1")
     names = ["reads_1.fastq.gz", "reads_2.fastq.gz", "regions.bed"]
     assert sorted(landing.keys[:-1]) == sorted(landing_key("s-1", name) for name in names)
-    assert told == names
+    assert told == [(name, whole) for name in names for whole in (False, True)]
     manifest = parse_manifest(landing.read(manifest_key("s-1"), limit_bytes=10_000))
     assert manifest == submission.manifest
     assert [file.role for file in manifest.files] == [FileRole.READS_1, FileRole.READS_2, FileRole.REGIONS]
@@ -167,6 +169,6 @@ def test_a_reference_is_there_whole_or_not_at_all(aws, tmp_path):
 def test_a_reference_whose_upload_fails_is_not_registered(aws, tmp_path):
     missing = ReferenceFile(name="reference.fa", role=ReferenceRole.FASTA, size_bytes=1, sha256="0" * 64)
     references = aws.bucket("references")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(RejectedInputError, match=r"^file_not_found: "):
         register_reference(references, REFERENCE.model_copy(update={"files": (missing,)}), tmp_path)
     assert not references.exists(reference_key("slice", "0c2b", BUNDLE_NAME))

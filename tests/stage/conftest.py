@@ -90,7 +90,7 @@ class Lab:
             declare_sample(sample_id), reads or self.made_up.reads, self.made_up.reference_name, regions
         )
         submission_id = submission.submission_id()
-        upload_submission(self.deployment.landing, submission, submission_id, lambda _: None)
+        upload_submission(self.deployment.landing, submission, submission_id)
         return submission_id
 
     def manifest_of(self, sample_id: str) -> Manifest:

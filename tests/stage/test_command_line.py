@@ -144,10 +144,11 @@ def test_a_rejected_sample_ends_with_65_one_line_and_no_results(folder):
 
 
 def test_a_verdict_is_given_for_each_file_and_the_exit_code_says_whether_all_passed(folder):
-    done = run("validate", "HG002_R1.fq.gz", "HG002_R2.fq.gz", "samples.csv", "--format", "json", folder=folder)
+    files = ("HG002_R1.fq.gz", "HG002_R2.fq.gz", "samples.csv", "reference.fa.gz")
+    done = run("validate", *files, "--format", "json", folder=folder)
     verdicts = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [verdict["verdict"] for verdict in verdicts] == ["ACCEPTED", "ACCEPTED", "REJECTED"]
-    assert verdicts[2]["code"] == "format_unknown"
+    assert [verdict["verdict"] for verdict in verdicts] == ["ACCEPTED", "ACCEPTED", "ACCEPTED", "REJECTED"]
+    assert verdicts[3]["code"] == "format_unknown"
     assert done.returncode == 65
 
 
