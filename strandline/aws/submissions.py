@@ -106,7 +106,6 @@ class SubmissionsTable:
         An event that comes twice changes nothing; of two versions of a file the one with the later `sequencer`
         (S3's order of events on one key) stays.
         """
-        self._create(submission_id, now)
         put: PutTypeDef = {
             "TableName": self._table,
             "Item": {
@@ -119,14 +118,13 @@ class SubmissionsTable:
             "ConditionExpression": "attribute_not_exists(pk) OR sequencer < :s",
             "ExpressionAttributeValues": {":s": {"S": sequencer}},
         }
-        return self._transact_while_received(submission_id, {"Put": put})
+        return self._write_while_received(submission_id, {"Put": put}, now)
 
     def adopt_file(self, submission_id: str, file: LandedFile, *, instead_of: str | None, now: datetime) -> bool:
         """Note a file that no event told of, where the table still holds version `instead_of` of it (None: nothing).
 
         False where the submission has started. The next event on the file still counts as later than this.
         """
-        self._create(submission_id, now)
         condition = "attribute_not_exists(pk)" if instead_of is None else "version_id = :seen"
         values: dict[str, Any] = {
             ":v": {"S": file.version_id},
@@ -142,7 +140,7 @@ class SubmissionsTable:
             "ConditionExpression": condition,
             "ExpressionAttributeValues": values if instead_of is None else values | {":seen": {"S": instead_of}},
         }
-        return self._transact_while_received(submission_id, {"Update": update})
+        return self._write_while_received(submission_id, {"Update": update}, now)
 
     def note_late_file(self, submission_id: str, file: LandedFile, now: datetime) -> bool:
         """Keep that a file came after the start; False where it is the version that the submission started with."""
@@ -426,7 +424,8 @@ class SubmissionsTable:
             ]
         )
 
-    def _transact_while_received(self, submission_id: str, write: "TransactWriteItemTypeDef") -> bool:
+    def _write_while_received(self, submission_id: str, write: "TransactWriteItemTypeDef", now: datetime) -> bool:
+        """Write where the submission has not started, and make it where it is not there; False where it has started."""
         guard: TransactWriteItemTypeDef = {
             "ConditionCheck": {
                 "TableName": self._table,
@@ -436,10 +435,14 @@ class SubmissionsTable:
                 "ExpressionAttributeValues": {":received": {"S": SubmissionState.RECEIVED}},
             }
         }
-        return self._transact([guard, write]) or self._is_received(submission_id)
-
-    def _is_received(self, submission_id: str) -> bool:
+        if self._transact([guard, write]):
+            return True
         record = self.get(submission_id)
+        if record is None:  # the first file: all others find the submission there
+            self._create(submission_id, now)
+            if self._transact([guard, write]):
+                return True
+            record = self.get(submission_id)
         return record is not None and record.state is SubmissionState.RECEIVED
 
     def _move_items(
