@@ -37,9 +37,9 @@ def stage(home):
 def test_every_stack_is_up_and_everything_in_it_is_alive(stage):
     status = lifecycle.status("local")
     assert status.running
-    assert len(status.status_by_stack) == 7
+    assert len(status.status_by_stack) == 8
     assert set(status.status_by_stack.values()) == {"CREATE_COMPLETE"}
-    assert len(status.functions) == 7
+    assert len(status.functions) == 9
     checks = lifecycle.verify("local")
     assert [check for check in checks if not check.passed] == []
     assert {check.level for check in checks} == {"server", "stacks", "resources", "way"}

@@ -57,14 +57,14 @@ def test_a_key_with_a_path_in_its_submission_is_refused():
         reference_key("name", "v1", "../bundle.json")
 
 
-def test_every_state_can_be_reached_from_the_first_and_a_stopped_submission_stays_stopped():
+def test_every_state_can_be_reached_from_the_first_and_what_is_withdrawn_stays_so():
     reached, waiting = set(), {SubmissionState.RECEIVED}
     while waiting:
         state = waiting.pop()
         reached.add(state)
         waiting |= ALLOWED_MOVES[state] - reached
     assert reached == set(SubmissionState)
-    assert not ALLOWED_MOVES[SubmissionState.QUARANTINED]
+    assert ALLOWED_MOVES[SubmissionState.QUARANTINED] == {SubmissionState.VALIDATING, SubmissionState.WITHDRAWN}
     assert not ALLOWED_MOVES[SubmissionState.WITHDRAWN]
 
 
