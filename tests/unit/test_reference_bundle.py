@@ -9,13 +9,13 @@ import pysam
 import pytest
 
 from strandline.errors import RejectedInputError
-from strandline.reads import reference_bundle
 from strandline.reads.reference_bundle import (
     BUNDLE_NAME,
     Contig,
     ReferenceBundle,
     ReferenceRole,
     make_bundle,
+    making,
     parse_bundle,
     verify_file,
 )
@@ -31,7 +31,7 @@ CLINVAR = (
 
 @pytest.fixture(autouse=True)
 def _tools_in_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reference_bundle, "run_pipeline", in_process.run_pipeline)
+    monkeypatch.setattr(making, "run_pipeline", in_process.run_pipeline)
 
 
 def made(folder: Path, body: bytes = FASTA, name: str = "GRCh38 slice.fa", **sources: Path) -> ReferenceBundle:
@@ -82,7 +82,7 @@ def test_gzip_and_plain_give_one_version_and_any_other_base_another(tmp_path):
 def test_annotation_sources_are_part_of_the_version(tmp_path):
     clinvar, genes = tmp_path / "clinvar.vcf", tmp_path / "genes.gff3"
     clinvar.write_text(CLINVAR)
-    genes.write_text("##gff-version 3\n")
+    genes.write_text("##gff-version 3\nchr1\tx\tgene\t1\t9\t.\t+\t.\tID=gene:G1\n")
     bundle = made(tmp_path / "a", gene_models=genes, clinvar=clinvar)
     assert bundle.version != made(tmp_path / "b").version
     assert bundle.file_of(ReferenceRole.GENE_MODELS) is not None
