@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from strandline.aws.executions import Workflow
 from strandline.aws.intake import Intake
 from strandline.aws.intake_queue import IntakeQueue
+from strandline.aws.lab_keys import LabKeys
 from strandline.aws.objects import S3Objects
 from strandline.aws.quarantine import Quarantine
 from strandline.aws.queries import AthenaQueries
@@ -71,6 +72,11 @@ class Deployment:
     def submissions(self) -> SubmissionsTable:
         """The submissions table."""
         return SubmissionsTable(self._endpoint.client("dynamodb"), self.outputs["SubmissionsTable"])
+
+    @cached_property
+    def lab_keys(self) -> LabKeys:
+        """The keys that labs sign with."""
+        return LabKeys(*self.submissions.place)
 
     @cached_property
     def workflow(self) -> Workflow:

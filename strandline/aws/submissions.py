@@ -100,6 +100,11 @@ class SubmissionsTable:
         self._client = client
         self._table = table_name
 
+    @property
+    def place(self) -> "tuple[DynamoDBClient, str]":
+        """The client and the name of the table, for what else is kept in it."""
+        return self._client, self._table
+
     def register_file(self, submission_id: str, file: LandedFile, *, sequencer: str, now: datetime) -> bool:
         """Note that a file landed; False where the submission has started already and takes no more files.
 

@@ -10,7 +10,7 @@ from typing import Final
 from strandline.aws.objects import S3Objects
 from strandline.aws.uploading import FileToSend, Watch
 from strandline.errors import RejectedInputError
-from strandline.journey import landing_key, manifest_key, reference_key
+from strandline.journey import SIGNATURE_NAME, landing_key, manifest_key, reference_key
 from strandline.landing.manifest import (
     DeclaredFile,
     FileRole,
@@ -37,10 +37,12 @@ class LocalFile:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A manifest and where its files lie."""
+    """A manifest and where its files lie; of a signed package also the manifest's bytes and the signature."""
 
     manifest: Manifest
     files: tuple[LocalFile, ...]
+    manifest_body: bytes | None = None
+    signature: Path | None = None
 
     def submission_id(self, attempt: int = 1) -> str:
         """Return the name that the content gives."""
@@ -115,8 +117,11 @@ def upload_submission(
         TemporaryError: `upload_cut`.
     """
     files = [FileToSend(file.path, landing_key(submission_id, file.name), file.name) for file in submission.files]
+    if submission.signature:
+        files.append(FileToSend(submission.signature, landing_key(submission_id, SIGNATURE_NAME), SIGNATURE_NAME))
     landing.send(files, watch=watch)
-    landing.write(manifest_key(submission_id), submission.manifest.to_json(), content_type="application/json")
+    body = submission.manifest_body or submission.manifest.to_json()
+    landing.write(manifest_key(submission_id), body, content_type="application/json")
 
 
 def _declare(file: LocalFile, hashed: Hashed) -> DeclaredFile:

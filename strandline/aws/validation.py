@@ -5,8 +5,10 @@ The function and the job share this code; they differ in how long they may take.
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
+from strandline.aws.lab_keys import check_signature
 from strandline.aws.objects import S3Objects
 from strandline.aws.submissions import LandedFile, SubmissionsTable
 from strandline.aws.workspace import read_bundle
@@ -59,6 +61,7 @@ def validate_submission(
     landed = {file.name: file for file in table.landed_files(submission_id)}
     for declared in manifest.files:
         _check_presence(submission_id, declared, landed.get(declared.name))
+    check_signature(submission_id, manifest, landed, table=table, landing=landing, now=datetime.now(UTC))
     _check_repetition(submission_id, manifest, table)
     bundle = read_bundle(references, manifest)
 

@@ -25,6 +25,7 @@ COMMANDS: Final = {  # command to module and function; only the asked one is imp
     "validate": ("validation", "validate"),
     "run": ("analysis", "run_sample"),
     "submit": ("submission", "submit_sheet"),
+    "package": ("package", "app"),
     "status": ("status", "show_status"),
     "intake": ("intake", "app"),
     "quarantine": ("quarantine", "app"),

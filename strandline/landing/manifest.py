@@ -52,7 +52,8 @@ class Consent(StrEnum):
     WITHDRAWN = "WITHDRAWN"
 
 
-_Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
+SITE_CODE: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}"
+_Code = Annotated[str, StringConstraints(pattern=f"^{SITE_CODE}$")]
 
 
 class SampleDeclaration(_Frozen):
