@@ -113,6 +113,11 @@ def landing_key(submission_id: str, name: str) -> str:
     return f"{_folder(submission_id)}{check_file_name(name)}"
 
 
+def submission_prefix(submission_id: str) -> str:
+    """Return what every key of a submission begins with, in whatever bucket."""
+    return _folder(submission_id)
+
+
 def manifest_key(submission_id: str) -> str:
     """Return the landing bucket's key of the manifest, which a lab uploads last."""
     return landing_key(submission_id, MANIFEST_NAME)

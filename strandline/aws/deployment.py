@@ -16,6 +16,7 @@ from strandline.aws.lab_keys import LabKeys
 from strandline.aws.objects import S3Objects
 from strandline.aws.quarantine import Quarantine
 from strandline.aws.queries import AthenaQueries
+from strandline.aws.storage_costs import StorageCosts
 from strandline.aws.submissions import SubmissionsTable
 from strandline.errors import RejectedInputError
 
@@ -109,6 +110,13 @@ class Deployment:
     def quarantine(self) -> Quarantine:
         """What was kept out."""
         return Quarantine(self.submissions, self._bucket("QuarantineBucket"), self.workflow)
+
+    @cached_property
+    def storage_costs(self) -> StorageCosts:
+        """What the submissions of the stage cost to keep."""
+        purposes = ("Landing", "Quarantine", "Analysis", "Delivery")
+        buckets = {purpose.lower(): self.outputs[f"{purpose}Bucket"] for purpose in purposes}
+        return StorageCosts(self._endpoint.client("s3"), buckets)
 
     def caller(self) -> str:
         """Return who acts: the principal of the credentials, or the user of this machine where AWS is embedded."""

@@ -27,6 +27,7 @@ COMMANDS: Final = {  # command to module and function; only the asked one is imp
     "submit": ("submission", "submit_sheet"),
     "package": ("package", "app"),
     "status": ("status", "show_status"),
+    "cost": ("cost", "show_cost"),
     "intake": ("intake", "app"),
     "quarantine": ("quarantine", "app"),
     "query": ("querying", "query"),
