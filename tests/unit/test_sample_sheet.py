@@ -2,6 +2,8 @@
 
 import csv
 import io
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from strandline.landing.findings import FindingLog
 from strandline.landing.manifest import Sex
 from strandline.landing.sample_sheet import Dialect, SampleSheet, parse_sample_sheet
 
+PAGE = Path(__file__).resolve().parents[2] / "docs/sample_sheets.md"
 OURS = "sample,reads_1,reads_2,reference\n"
 SAREK = "patient,sample,lane,fastq_1,fastq_2\n"
 # the examples of nf-core/sarek's usage page, "Start with mapping"
@@ -219,6 +222,12 @@ def test_what_spreadsheets_add_is_no_mistake():
     assert said == {}
     assert sheet.samples[0].reads == ("a b.fq", "ü.fq")
     assert sheet.samples[0].line == 2
+
+
+def test_every_sheet_in_the_documentation_is_right():
+    sheets = [parse(text) for text in re.findall(r"```csv\n(.*?)```", PAGE.read_text(), re.DOTALL)]
+    assert [sheet.dialect for sheet, _ in sheets] == list(Dialect)
+    assert [said for _, said in sheets] == [{}, {}, {}]
 
 
 _ids = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,20}", fullmatch=True)
