@@ -1,5 +1,6 @@
 """Warm workers, kept per function and version of its code, layers and settings."""
 
+import os
 import threading
 import time
 from collections import Counter, defaultdict
@@ -10,7 +11,7 @@ from local_stage.lambda_functions.function import FunctionSpec
 from local_stage.lambda_functions.worker import Outcome, Worker
 
 _IDLE_LIMIT_S = 600.0
-_TOTAL_LIMIT = 64  # workers at work at once; AWS gives an account 1000
+_TOTAL_LIMIT = max(8, 4 * (os.cpu_count() or 2))  # workers at work at once; AWS gives an account 1000
 
 
 class ThrottledError(Exception):

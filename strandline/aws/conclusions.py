@@ -79,6 +79,6 @@ def conclude(
 def _copy(submission_id: str, files: Sequence[LandedFile], landing: S3Objects, quarantine: S3Objects) -> None:
     """Copy the versions that were judged; one that is gone is passed over, since the record names it."""
     for file in files:
-        source, target = landing_key(submission_id, file.name), quarantined_file_key(submission_id, file.name)
-        if landing.holds(source, version_id=file.version_id):
-            quarantine.copy_from(landing, source, target, version_id=file.version_id)
+        found = landing.version(landing_key(submission_id, file.name), file.version_id)
+        if found is not None:
+            quarantine.copy_from(landing, found, quarantined_file_key(submission_id, file.name))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CopySourceTypeDef
 
 CHUNK_BYTES = 1 << 20
+_COPIED_AT_ONCE_BYTES = 5 * 1024**3  # more than that is copied in parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +108,15 @@ class S3Objects:
             raise
         return ObjectVersion(key, found.get("VersionId", "null"), found["ContentLength"], found["LastModified"])
 
-    def holds(self, key: str, *, version_id: str) -> bool:
-        """Tell whether this version of the object is there."""
+    def version(self, key: str, version_id: str) -> ObjectVersion | None:
+        """Return one version of an object, or None where it is not there."""
         try:
-            self._client.head_object(Bucket=self.bucket, Key=key, VersionId=version_id)
+            found = self._client.head_object(Bucket=self.bucket, Key=key, VersionId=version_id)
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] in {400, 404}:
-                return False
+                return None
             raise
-        return True
+        return ObjectVersion(key, version_id, found["ContentLength"], found["LastModified"])
 
     def list_current(self, prefix: str) -> Iterator[ObjectVersion]:
         """Yield the current version of every object under `prefix`, in the order of the keys."""
@@ -125,12 +126,15 @@ class S3Objects:
                 if found["IsLatest"]:
                     yield ObjectVersion(found["Key"], found["VersionId"], found["Size"], found["LastModified"])
 
-    def copy_from(self, source: "S3Objects", source_key: str, key: str, *, version_id: str) -> None:
-        """Copy an object of another bucket within S3, whatever its size."""
-        origin: CopySourceTypeDef = {"Bucket": source.bucket, "Key": source_key}
-        if version_id != "null":
-            origin["VersionId"] = version_id
-        self._client.copy(origin, self.bucket, key, SourceClient=source._client)
+    def copy_from(self, source: "S3Objects", found: ObjectVersion, key: str) -> None:
+        """Copy a version of another bucket's object within S3, whatever its size."""
+        origin: CopySourceTypeDef = {"Bucket": source.bucket, "Key": found.key}
+        if found.version_id != "null":
+            origin["VersionId"] = found.version_id
+        if found.size_bytes <= _COPIED_AT_ONCE_BYTES:
+            self._client.copy_object(CopySource=origin, Bucket=self.bucket, Key=key)
+        else:
+            self._client.copy(origin, self.bucket, key, SourceClient=source._client)
 
     def _open(self, key: str, version_id: str | None) -> "StreamingBody":
         try:

@@ -22,7 +22,7 @@ from strandline.journey import MANIFEST_NAME, SubmissionState, landing_key, mani
 from tests.integration.conftest import READS, manifest_of
 
 UPLOADS = 200
-KILLS = 20
+KILLS = 12
 SEED = 20_261_122
 WRONG_READS = dict.fromkeys(READS, b"no reads at all\n")
 S = SubmissionState
@@ -99,7 +99,7 @@ def faulty(deployed):
     rule = "strandline-local-object-landed"
     before = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
     events.disable_rule(Name=rule)
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "3"})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "6"})
     yield FaultyBus(sqs, url)
     sqs.set_queue_attributes(QueueUrl=url, Attributes=before)
     events.enable_rule(Name=rule)
@@ -111,11 +111,10 @@ def invoke_later(deployed, name: str, later: timedelta) -> None:
     deployed._endpoint.client("lambda").invoke(FunctionName=f"strandline-local-{name}", Payload=payload)
 
 
-def upload(deployed, bus: FaultyBus, number: int) -> tuple[str, Expected]:
+def upload(deployed, s3, bus: FaultyBus, number: int) -> tuple[str, Expected]:
     """Send one submission in an order of its own; half are incomplete, and of ten uploads one replaces its files."""
     chance = random.Random(SEED + number)  # noqa: S311 - likewise
     submission_id = f"fault-{number}"
-    s3 = deployed._endpoint.client("s3")
     manifest = manifest_of(READS).model_copy(
         update={"sample": manifest_of(READS).sample.model_copy(update={"sample_id": f"F{number}"})}
     )
@@ -156,8 +155,9 @@ def wait_until_the_queue_is_empty(deployed) -> None:
 def test_two_hundred_uploads_at_once_end_in_their_right_state_whatever_happens_to_their_events(deployed, faulty):
     killer = RegistrarKiller()
     killer.start()
+    s3 = deployed._endpoint.client("s3")
     with ThreadPoolExecutor(UPLOADS) as pool:
-        sent = dict(pool.map(lambda number: upload(deployed, faulty, number), range(UPLOADS)))
+        sent = dict(pool.map(lambda number: upload(deployed, s3, faulty, number), range(UPLOADS)))
     wait_until_the_queue_is_empty(deployed)
     killer.over.set()
     killer.join()
