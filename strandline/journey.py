@@ -12,6 +12,7 @@ from strandline.errors import RejectedInputError
 MANIFEST_NAME = "manifest.json"
 SIGNATURE_NAME = "manifest.sig"
 LANDING_PREFIX = "submissions/"
+REFERENCE_PREFIX = "references/"
 _SUBMISSION_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _SAMPLE_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.)){0,62}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9_-](?:[A-Za-z0-9_-]|\.(?!\.)){0,126}")
@@ -162,7 +163,7 @@ def artifact_key(submission_id: str, artifact: Artifact) -> str:
 
 def reference_key(name: str, version: str, file_name: str) -> str:
     """Return the references bucket's key of one file of a reference bundle."""
-    return f"references/{check_file_name(name)}/{check_file_name(version)}/{check_file_name(file_name)}"
+    return f"{REFERENCE_PREFIX}{check_file_name(name)}/{check_file_name(version)}/{check_file_name(file_name)}"
 
 
 def _folder(submission_id: str) -> str:

@@ -21,7 +21,7 @@ from strandline.cli.console import OutputFormat, messages, print_rows, say
 from strandline.cli.following import follow, save_history, settle
 from strandline.cli.ground import LOCAL, StageOption, connect
 from strandline.cli.progress import show_hashing, show_uploads
-from strandline.cli.references import open_reference
+from strandline.cli.references import choose_reference
 from strandline.errors import RejectedInputError
 from strandline.journey import Artifact, SubmissionState, artifact_key, manifest_key
 from strandline.landing.manifest import ReferenceName, SampleDeclaration
@@ -56,7 +56,7 @@ def run_sample(
     sample: Annotated[str, typer.Option("--sample", help="Sample id: letters, digits, '_', '-', single dots.")],
     reads: Annotated[tuple[Path, Path], typer.Option("--reads", help="First and second mates, FASTQ or FASTQ.gz.")],
     reference: Annotated[
-        Path, typer.Option("--reference", help="FASTA (plain or gzip), or a folder with bundle.json.")
+        Path, typer.Option("--reference", help="FASTA, folder of a bundle, or NAME[/VERSION] of a registered one.")
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder for the results; made where it is absent.")],
     regions: Annotated[Path | None, typer.Option("--regions", help="BED of the regions to analyse.")] = None,
@@ -103,11 +103,11 @@ def send(deployment: Deployment, given: SampleInput) -> str:
 
 def prepare(deployment: Deployment, given: SampleInput) -> tuple[Submission, str]:
     """Describe a sample, its reference registered, and return that with its submission id."""
-    opened = open_reference(given.reference)
+    bundle, folder = choose_reference(given.reference, deployment.references)
     with show_uploads() as told:
-        if register_reference(deployment.references, opened.bundle, opened.folder, watch=told):
-            say(f"registered reference {opened.bundle.label}")
-    submission = describe(given, ReferenceName(name=opened.bundle.name, version=opened.bundle.version))
+        if folder and register_reference(deployment.references, bundle, folder, watch=told):
+            say(f"registered reference {bundle.label}")
+    submission = describe(given, ReferenceName(name=bundle.name, version=bundle.version))
     return submission, free_name(deployment, submission)
 
 

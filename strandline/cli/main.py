@@ -22,6 +22,7 @@ INTERRUPTED_EXIT_CODE: Final = 130
 COMMANDS: Final = {  # command to module and function; only the asked one is imported, so that each starts quickly
     "demo": ("demo", "demo"),
     "stage": ("stage", "app"),
+    "reference": ("reference", "app"),
     "validate": ("validation", "validate"),
     "run": ("analysis", "run_sample"),
     "submit": ("submission", "submit_sheet"),

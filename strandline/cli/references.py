@@ -1,12 +1,12 @@
-"""References as the command line takes them: a FASTA file, made into a bundle once, or a bundle."""
+"""References as the command line takes them: a FASTA file, made into a bundle once, a bundle, or a registered one."""
 
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from strandline.cli.console import messages
 from strandline.cli.ground import home_folder
@@ -19,8 +19,14 @@ from strandline.reads.reference_bundle import (
     parse_bundle,
     verify_file,
 )
+from strandline.reads.reference_bundle.naming import split_label
 
-_CONTENTS: Final = b"FASTA, faidx, dict, bwa"  # what a bundle holds: one made with less is made anew
+if TYPE_CHECKING:
+    from strandline.aws.objects import S3Objects
+
+_CONTENTS: Final = (
+    b"FASTA, faidx, dict, bwa, sources in the FASTA's naming"  # what a bundle holds: one made with less is made anew
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,53 @@ def open_reference(path: Path) -> OpenedReference:
             raise RejectedInputError("reference_mismatch", f"{path / file.name} is in {BUNDLE_NAME} and not there")
         verify_file(path / file.name, file)
     return OpenedReference(bundle, path)
+
+
+def choose_reference(asked: Path, references: "S3Objects") -> tuple[ReferenceBundle, Path | None]:
+    """Return the bundle that a person means, and its folder where it is on this machine.
+
+    A file or a bundle of that path is taken first; NAME or NAME/VERSION is what is registered, then what this machine
+    has made.
+
+    Raises:
+        RejectedInputError: `reference_unreadable`, `reference_ambiguous`, or a code of `open_reference`.
+    """
+    from strandline.aws.registered_references import find_reference  # noqa: PLC0415 - not for a path
+
+    is_path = asked.is_file() or (asked / BUNDLE_NAME).is_file()
+    label = None if is_path else split_label(str(asked))
+    if label is None:
+        opened = open_reference(asked)
+        return opened.bundle, opened.folder
+    name, version = label
+    registered = find_reference(references, name, version)
+    if registered:
+        return registered, None
+    made = {one.bundle.version: one for one in made_references() if one.bundle.name == name}
+    kept = [one for one in made.values() if version in {None, one.bundle.version}]
+    if len(kept) != 1:
+        raise RejectedInputError(
+            "reference_unreadable",
+            f"{asked} is no reference here and none of that name is registered: check the path, or see "
+            "'strandline reference list'",
+        )
+    return open_reference(kept[0].folder).bundle, kept[0].folder
+
+
+def beside(folder: Path, named: str) -> Path:
+    """Return the reference that a sheet in `folder` names: a path from there, or the name of a registered one."""
+    path = folder / named
+    is_label = split_label(named) is not None and not path.exists() and not Path(named).exists()
+    return Path(named) if is_label else path
+
+
+def made_references() -> Iterator[OpenedReference]:
+    """Yield the bundles that this machine has made from FASTA files and kept, unverified."""
+    for description in sorted((home_folder() / "references").glob(f"*/{BUNDLE_NAME}")):
+        try:
+            yield OpenedReference(parse_bundle(description.read_bytes()), description.parent)
+        except RejectedInputError:
+            continue  # of another version of Strandline, or cut: it is made anew when its FASTA is given
 
 
 def make_reference(sources: ReferenceSources) -> OpenedReference:

@@ -12,7 +12,7 @@ from strandline.aws.deployment import Deployment
 from strandline.cli.analysis import SampleInput, describe, free_name, is_sent, send, watch
 from strandline.cli.console import OutputFormat, print_rows, say
 from strandline.cli.ground import LOCAL, StageOption, connect
-from strandline.cli.references import open_reference
+from strandline.cli.references import beside, choose_reference
 from strandline.errors import RejectedInputError
 from strandline.journey import SubmissionState
 from strandline.landing.findings import FindingLog, Level
@@ -29,7 +29,8 @@ SheetArgument = Annotated[
     Path, typer.Argument(help="CSV of Strandline, of nf-core/sarek, or of Illumina (v2); paths are relative to it.")
 ]
 ReferenceOption = Annotated[
-    Path | None, typer.Option("--reference", help="FASTA or bundle of samples whose sheet names none.")
+    Path | None,
+    typer.Option("--reference", help="FASTA, bundle or registered NAME[/VERSION], where the sheet names none."),
 ]
 RegionsOption = Annotated[
     Path | None, typer.Option("--regions", help="BED of the regions to analyse, where the sheet names none.")
@@ -99,7 +100,7 @@ def _complete(
     sheet: Path, one: SheetSample, reference: Path | None, regions: Path | None, site: str | None
 ) -> SampleInput:
     folder = sheet.parent
-    named = folder / one.reference if one.reference else reference
+    named = beside(folder, one.reference) if one.reference else reference
     if named is None:
         raise RejectedInputError(
             "reference_missing", f"{sheet.name}, line {one.line}: no reference is named: give --reference"
@@ -155,7 +156,7 @@ def _show_plan(deployment: Deployment, given: Sequence[SampleInput], form: Outpu
     rows: list[tuple[str, int | None, int | None, str | None, bool | None, str | None]] = []
     for one in given:
         try:
-            bundle = open_reference(one.reference).bundle
+            bundle, _ = choose_reference(one.reference, deployment.references)
             submission = describe(one, ReferenceName(name=bundle.name, version=bundle.version))
         except RejectedInputError as error:
             say(f"strandline: {one.sample.sample_id}: {error.code}: {error.message}")

@@ -3,6 +3,8 @@
 import gzip
 import hashlib
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pysam
@@ -14,6 +16,7 @@ from strandline.reads.reference_bundle import (
     Contig,
     ReferenceBundle,
     ReferenceRole,
+    find_damage,
     make_bundle,
     making,
     parse_bundle,
@@ -117,6 +120,10 @@ def test_a_damaged_file_is_found_by_size_or_checksum(tmp_path, damage):
         (b">\nACGT\n", "reference_invalid"),
         (b">a\nACGT\n>a other words\nGGGG\n", "reference_duplicate_contig"),
         (gzip.compress(FASTA)[:-9], "gzip_truncated"),
+        (b">a\nACGTE\n", "reference_invalid"),
+        (b">a\nAC-GT\n", "reference_invalid"),
+        (b">a\nACGT\rACGT\r", "reference_invalid"),
+        (b">a,b\nACGT\n", "reference_invalid"),
     ],
 )
 def test_what_is_no_reference_is_refused_and_leaves_no_description(tmp_path, body, code):
@@ -124,6 +131,33 @@ def test_what_is_no_reference_is_refused_and_leaves_no_description(tmp_path, bod
         made(tmp_path, body)
     assert caught.value.code == code
     assert not (tmp_path / "bundle" / BUNDLE_NAME).exists()
+
+
+def test_line_endings_of_windows_give_the_same_bundle(tmp_path):
+    there = made(tmp_path / "a", FASTA.replace(b"\n", b"\r\n"))
+    assert there.label == made(tmp_path / "b").label
+    assert (tmp_path / "a/bundle/reference.fa").read_bytes() == FASTA
+
+
+def test_lower_case_and_ambiguous_letters_stay_as_they_are(tmp_path):
+    """The MD5 is of the upper-case letters, ambiguous ones among them (SAM specification 1.3)."""
+    bundle = made(tmp_path, b">a\nacgtRYSWKMBDHVN\n")
+    assert bundle.contigs[0].md5 == hashlib.md5(b"ACGTRYSWKMBDHVN", usedforsecurity=False).hexdigest()
+    assert b"acgtRY" in (tmp_path / "bundle/reference.fa").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "..", ".x", "", "a b", "x" * 64, "a..b", "a."])
+def test_a_name_that_is_a_path_is_refused(tmp_path, name):
+    with pytest.raises(RejectedInputError, match=r"^invalid_reference_name: "):
+        make_bundle(tmp_path / "x.fa", tmp_path / "bundle", name=name)
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_the_same_sources_give_the_same_version_however_they_are_compressed(tmp_path):
+    plain, packed = tmp_path / "clinvar.vcf", tmp_path / "clinvar.vcf.gz"
+    plain.write_text(CLINVAR)
+    packed.write_bytes(gzip.compress(CLINVAR.encode(), mtime=5))
+    assert made(tmp_path / "a", clinvar=plain).label == made(tmp_path / "b", clinvar=packed).label
 
 
 def test_a_missing_reference_is_named(tmp_path):
@@ -139,6 +173,7 @@ def test_a_missing_reference_is_named(tmp_path):
         ({"files": [{"name": "f", "role": "FASTA", "size_bytes": 1, "sha256": "xyz"}]}, "files.0.sha256"),
         ({"files": [{"name": "f", "role": "VIRUS", "size_bytes": 1, "sha256": "0" * 64}]}, "files.0.role"),
         ({"more": 1}, "more"),
+        ({"schema_version": 3}, "schema_version"),
     ],
 )
 def test_a_description_that_was_tampered_with_is_refused_by_field(change, field):
@@ -150,3 +185,85 @@ def test_a_description_that_was_tampered_with_is_refused_by_field(change, field)
 def test_a_description_that_is_no_json_is_refused():
     with pytest.raises(RejectedInputError, match=r"^bundle_invalid: bundle\.json, the document: "):
         parse_bundle(b"{")
+
+
+def test_a_description_from_before_there_were_origins_is_read():
+    """As every bundle.json was written before `schema_version`."""
+    file = {"name": "reference.fa", "role": "FASTA", "size_bytes": 6, "sha256": "0" * 64, "source": ""}
+    contig = {"name": "a", "length": 4, "md5": "x"}
+    document = {"name": "a", "version": "1", "assembly": None, "contigs": [contig], "files": [file]}
+    bundle = parse_bundle(json.dumps(document).encode())
+    assert (bundle.schema_version, bundle.files[0].origin) == (1, None)
+
+
+def test_a_description_whose_file_is_a_path_is_refused():
+    file = {"name": "../passwd", "role": "FASTA", "size_bytes": 1, "sha256": "0" * 64}
+    document = {"name": "a", "version": "1", "contigs": [], "files": [file]}
+    with pytest.raises(RejectedInputError, match=r"^invalid_file_name: "):
+        parse_bundle(json.dumps(document).encode())
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a bundle of every kind of index."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "clinvar.vcf").write_text(CLINVAR)
+    (folder / "genes.gff3").write_text("##gff-version 3\nchr1\tx\tgene\t1\t9\t.\t+\t.\tID=gene:G1\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(making, "run_pipeline", in_process.run_pipeline)
+        made(folder, gene_models=folder / "genes.gff3", clinvar=folder / "clinvar.vcf")
+    return folder / "bundle"
+
+
+def damage_after(whole: Path, folder: Path, change: Callable[[Path], object]) -> set[tuple[str, str]]:
+    """Return file and code of what is found in a copy of a bundle that something was done to."""
+    shutil.copytree(whole, folder / "copy")
+    change(folder / "copy")
+    bundle = parse_bundle((folder / "copy" / BUNDLE_NAME).read_bytes())
+    return {(damage.file, damage.code) for damage in find_damage(bundle, folder / "copy")}
+
+
+def listed_anew(folder: Path, name: str, body: bytes) -> None:
+    """Replace a file and the checksum that is listed of it."""
+    (folder / name).write_bytes(body)
+    document = json.loads((folder / BUNDLE_NAME).read_bytes())
+    for file in document["files"]:
+        if file["name"] == name:
+            file |= {"size_bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+    (folder / BUNDLE_NAME).write_text(json.dumps(document))
+
+
+def test_nothing_is_wrong_with_a_bundle_as_it_was_made(whole, tmp_path):
+    assert damage_after(whole, tmp_path, Path.exists) == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "code"),
+    [
+        (
+            "reference.fa",
+            lambda path: path.write_bytes(path.read_bytes().replace(b"GGGG", b"GGGC")),
+            "checksum_differs",
+        ),
+        ("reference.fa.bwt", lambda path: path.write_bytes(path.read_bytes()[:-1]), "size_differs"),
+        ("clinvar.vcf.gz.tbi", Path.unlink, "file_missing"),
+        ("notes.txt", Path.touch, "file_not_listed"),
+        (
+            "reference.fa.fai",
+            lambda path: listed_anew(path.parent, path.name, b"chr1\t300\t6\t300\t301\n"),
+            "index_differs",
+        ),
+        ("reference.dict", lambda path: listed_anew(path.parent, path.name, b"@HD\tVN:1.6\n"), "index_differs"),
+        ("reference.fa.ann", lambda path: listed_anew(path.parent, path.name, b"300 1 11\n"), "index_differs"),
+        ("clinvar.vcf.gz.tbi", lambda path: listed_anew(path.parent, path.name, b"no index"), "index_differs"),
+        ("genes.gff3.gz", lambda path: listed_anew(path.parent, path.name, gzip.compress(b"x")), "content_differs"),
+    ],
+)
+def test_each_damage_is_found_and_names_its_file(whole, tmp_path, name, change, code):
+    assert (name, code) in damage_after(whole, tmp_path, lambda folder: change(folder / name))
+
+
+def test_another_fasta_under_the_old_version_is_found(whole, tmp_path):
+    body = (whole / "reference.fa").read_bytes().replace(b"GGGG", b"GGGC")
+    found = damage_after(whole, tmp_path, lambda folder: listed_anew(folder, "reference.fa", body))
+    assert found == {("reference.fa", "fasta_differs")}  # its origin still has the digest that gave the version

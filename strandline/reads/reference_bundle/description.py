@@ -65,7 +65,8 @@ class SourceOrigin(_Frozen):
     """The file that a bundle's file was made from.
 
     `sha256` is of the file as it was given, `content_sha256` of the uncompressed text in the bundle. `renamed` maps
-    contig names as they were given to the bundle's; `left_out` counts records by why they are not in the bundle.
+    contig names as they were given to the bundle's; `left_out` counts records by why they are not in the bundle;
+    `foreign_contigs` are those of the source that are none of the FASTA's.
     """
 
     file_name: str
@@ -74,6 +75,7 @@ class SourceOrigin(_Frozen):
     record_count: int = 0
     renamed: dict[str, str] = {}
     left_out: dict[str, int] = {}
+    foreign_contigs: tuple[str, ...] = ()
 
 
 class ReferenceFile(_Frozen):

@@ -5,7 +5,7 @@ Source of the names: SAM specification section 1.2.1. Source of the letters: IUP
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -27,30 +27,42 @@ def copy_fasta(fasta: Path, copy: Path) -> str:
         RejectedInputError: `reference_unreadable`, `reference_invalid` or a code of `decompress_if_gzip`.
     """
     digest = hashlib.sha256()
-
-    def chunks() -> Iterator[bytes]:
-        with fasta.open("rb") as source:
-            while chunk := source.read(_READ_BYTES):
-                digest.update(chunk)
-                yield chunk
-
-    try:
-        with copy.open("wb") as sink:
-            first = True
-            for plain in _with_line_feeds(decompress_if_gzip(chunks(), fasta.name)):
-                if first and not plain.startswith(b">"):
-                    raise RejectedInputError(
-                        "reference_invalid", f"{fasta.name} does not begin with '>': give a FASTA file"
-                    )
-                first = False
-                sink.write(plain)
-    except FileNotFoundError:
-        raise RejectedInputError("reference_unreadable", f"{fasta} does not exist: check the path") from None
-    except OSError as error:
-        raise RejectedInputError("reference_unreadable", f"{fasta}: {error.strerror}") from None
-    if first:
-        raise RejectedInputError("reference_invalid", f"{fasta.name} is empty: give a FASTA file")
+    with copy.open("wb") as sink:
+        for plain in _plain(fasta, digest.update):
+            sink.write(plain)
     return digest.hexdigest()
+
+
+def survey_fasta(fasta: Path) -> list[Contig]:
+    """Return the contigs of a FASTA, plain or gzip, and write nothing.
+
+    Raises:
+        RejectedInputError: as `copy_fasta`; `reference_invalid` too where a contig has no bases.
+    """
+    contigs = [contig for contig, _ in scan_contigs(_lines(_plain(fasta)))]
+    if not contigs:
+        raise RejectedInputError("reference_invalid", f"{fasta.name} has no contig with bases: give a FASTA file")
+    return contigs
+
+
+def scan_contigs(lines: Iterable[bytes]) -> Iterator[tuple[Contig, int]]:
+    """Yield each contig that has bases, with the offset in bytes of its first one, without help of an index."""
+    name, length, offset, place = "", 0, 0, 0
+    digest = hashlib.md5(usedforsecurity=False)
+    for line in lines:
+        place += len(line)
+        if line.startswith(b">"):
+            if length:
+                yield Contig(name=name, length=length, md5=digest.hexdigest()), offset
+            words = line[1:].split(None, 1)
+            name, length, offset = (words[0].decode(errors="replace") if words else ""), 0, place
+            digest = hashlib.md5(usedforsecurity=False)
+        else:
+            bases = line.strip()
+            length += len(bases)
+            digest.update(bases.upper())
+    if length:
+        yield Contig(name=name, length=length, md5=digest.hexdigest()), offset
 
 
 def check_fasta(fasta: Path, name: str) -> None:
@@ -97,6 +109,38 @@ def read_contigs(fasta: Path) -> Iterator[Contig]:
         for name in reader.references:
             bases = reader.fetch(name).upper().encode()
             yield Contig(name=name, length=len(bases), md5=hashlib.md5(bases, usedforsecurity=False).hexdigest())
+
+
+def _plain(fasta: Path, read: Callable[[bytes], None] = lambda _chunk: None) -> Iterator[bytes]:
+    """Yield the text of a FASTA; `read` is told of each chunk of the file as it is."""
+
+    def chunks() -> Iterator[bytes]:
+        try:
+            with fasta.open("rb") as source:
+                while chunk := source.read(_READ_BYTES):
+                    read(chunk)
+                    yield chunk
+        except FileNotFoundError:
+            raise RejectedInputError("reference_unreadable", f"{fasta} does not exist: check the path") from None
+        except OSError as error:
+            raise RejectedInputError("reference_unreadable", f"{fasta}: {error.strerror}") from None
+
+    is_empty = True
+    for plain in _with_line_feeds(decompress_if_gzip(chunks(), fasta.name)):
+        if is_empty and plain and not plain.startswith(b">"):
+            raise RejectedInputError("reference_invalid", f"{fasta.name} does not begin with '>': give a FASTA file")
+        is_empty = is_empty and not plain
+        yield plain
+    if is_empty:
+        raise RejectedInputError("reference_invalid", f"{fasta.name} is empty: give a FASTA file")
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from whole
+    yield rest
 
 
 def _with_line_feeds(chunks: Iterator[bytes]) -> Iterator[bytes]:

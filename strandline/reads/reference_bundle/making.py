@@ -173,7 +173,7 @@ def _add_source(role: ReferenceRole, path: Path, folder: Path, ground: _Ground) 
             origin, words = write_variants(
                 path, written, role=role, contigs=ground.contigs, names=ground.names, fasta=ground.fasta
             )
-    described = [_describe(written, role, source=words, origin=origin)]
+    described = [_describe(written, role, source=words or path.name, origin=origin)]
     if is_sorted:  # bcftools csq reads gene models from end to end: those in another order go without an index
         pysam.tabix_index(str(written), preset=preset, force=True)
         described.append(_describe(written.with_name(f"{written.name}.tbi"), INDEX_BY_SOURCE[role]))

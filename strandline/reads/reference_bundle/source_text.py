@@ -106,7 +106,7 @@ class Placement:
         self._lengths: dict[str, tuple[int | None, str | None]] = {}
         self.kept = 0
         self.left_out: Counter[str] = Counter()
-        self.foreign: Counter[str] = Counter()
+        self._foreign: dict[str, None] = {}  # a set that keeps its order
 
     def declare(self, name: str, *, length: int | None, md5: str | None = None) -> None:
         """Take what the source's header says of a contig; the next `place` goes by it."""
@@ -129,7 +129,7 @@ class Placement:
         contig = self.find(name)
         if contig is None:
             self.left_out[NO_SUCH_CONTIG] += 1
-            self.foreign[name] += 1
+            self._foreign[name] = None
             return None
         if self._name_by_contig.setdefault(contig.name, name) != name:
             raise RejectedInputError(
@@ -168,6 +168,7 @@ class Placement:
             record_count=self.kept,
             renamed={given: name for name, given in self._name_by_contig.items() if given != name},
             left_out=dict(self.left_out),
+            foreign_contigs=tuple(self._foreign),
         )
 
 

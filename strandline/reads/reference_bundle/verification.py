@@ -20,6 +20,7 @@ from strandline.reads.reference_bundle.description import (
     derive_version,
     digest_file,
 )
+from strandline.reads.reference_bundle.fasta import scan_contigs
 from strandline.reads.reference_bundle.making import INDEX_SUFFIXES
 
 _READ_BYTES: Final = 1 << 20
@@ -78,7 +79,8 @@ def _file_damage(file: ReferenceFile, path: Path) -> Damage | None:
 def _fasta_damage(contigs: Sequence[Contig], whole: dict[ReferenceRole, Path]) -> Iterator[Damage]:
     fasta, index = whole.get(ReferenceRole.FASTA), whole.get(ReferenceRole.FASTA_INDEX)
     if fasta:
-        scanned = list(_scan_fasta(fasta))
+        with fasta.open("rb") as text:
+            scanned = list(scan_contigs(text))
         if tuple(contig for contig, _ in scanned) != tuple(contigs):
             yield Damage(fasta.name, "fasta_differs", f"its contigs, lengths or MD5 are not those in {BUNDLE_NAME}")
         if index:
@@ -97,27 +99,6 @@ def _fasta_damage(contigs: Sequence[Contig], whole: dict[ReferenceRole, Path]) -
             (contig.name, str(contig.length), contig.md5) for contig in contigs
         ]:
             yield Damage(dictionary.name, "index_differs", "its contigs, lengths or MD5 are not those of the bundle")
-
-
-def _scan_fasta(fasta: Path) -> Iterator[tuple[Contig, int]]:
-    """Yield each contig with the offset of its first base, without help of the index. Source: manual of faidx."""
-    name, length, offset, place = "", 0, 0, 0
-    digest = hashlib.md5(usedforsecurity=False)
-    with fasta.open("rb") as lines:
-        for line in lines:
-            place += len(line)
-            if line.startswith(b">"):
-                if length:
-                    yield Contig(name=name, length=length, md5=digest.hexdigest()), offset
-                words = line[1:].split(None, 1)
-                name, length, offset = (words[0].decode(errors="replace") if words else ""), 0, place
-                digest = hashlib.md5(usedforsecurity=False)
-            else:
-                bases = line.strip()
-                length += len(bases)
-                digest.update(bases.upper())
-    if length:
-        yield Contig(name=name, length=length, md5=digest.hexdigest()), offset
 
 
 def _aligner_damage(bundle: ReferenceBundle, whole: dict[ReferenceRole, Path]) -> Iterator[Damage]:
@@ -162,7 +143,7 @@ def _tabix_damage(bundle: ReferenceBundle, path: Path, index: Path) -> Iterator[
                 yield Damage(path.name, "contig_unknown", f"{foreign[0]} is no contig of the FASTA")
             for name in records.contigs:
                 next(records.fetch(name))
-    except (OSError, ValueError, StopIteration):
+    except (OSError, ValueError, NotImplementedError, StopIteration):
         yield Damage(index.name, "index_differs", f"it does not lead to the records of {path.name}")
 
 
