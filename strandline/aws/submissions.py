@@ -445,9 +445,12 @@ class SubmissionsTable:
         record = self.get(submission_id)
         if record is None:  # the first file: all others find the submission there
             self._create(submission_id, now)
-            if self._transact([guard, write]):
-                return True
-            record = self.get(submission_id)
+        elif record.state is not SubmissionState.RECEIVED:
+            return False
+        # another may have made the submission since the first try: only what is refused now is refused for itself
+        if self._transact([guard, write]):
+            return True
+        record = self.get(submission_id)
         return record is not None and record.state is SubmissionState.RECEIVED
 
     def _move_items(
