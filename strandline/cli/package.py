@@ -22,8 +22,10 @@ from strandline.journey import MANIFEST_NAME, SIGNATURE_NAME
 from strandline.landing.manifest import SITE_CODE, ReferenceName
 from strandline.landing.package import Package, check_files, open_package, verify_package, write_package
 from strandline.landing.signing import make_key, name_key, read_private_key, read_public_key
+from strandline.reads.reference_bundle.naming import split_label
 
 PASSPHRASE_VARIABLE: Final = "STRANDLINE_KEY_PASSPHRASE"  # noqa: S105 - a name, not a passphrase
+_FASTA_SUFFIXES: Final = frozenset({".fa", ".fasta", ".fna", ".gz", ".bgz", ".json"})
 _PRIVATE_MODE: Final = 0o600
 _KEY_LIMIT_BYTES: Final = 64 << 10
 _REASON_LENGTH: Final = range(10, 501)
@@ -71,9 +73,6 @@ def make(
     key: Annotated[Path, typer.Option("--key", help="The lab's private key, lab.pem.")],
     out: Annotated[Path, typer.Option("--out", help="The package; a folder of packages where samples are several.")],
     reference: ReferenceOption = None,
-    registered: Annotated[
-        str | None, typer.Option("--registered", help="NAME/VERSION of a reference that the stage has, instead.")
-    ] = None,
     regions: RegionsOption = None,
     site: SiteOption = None,
     ask: AskOption = False,
@@ -85,13 +84,11 @@ def make(
     """
     private = read_private_key(_read_key(key), _passphrase(ask))
     rows = []
-    named = _parse_reference(registered) if registered else None
-    anything = sheet if named else None  # stands for a reference that is named, and is not opened
-    given = read_sheet(sheet, reference=reference or anything, regions=regions, site=site)
+    given = read_sheet(sheet, reference=reference, regions=regions, site=site)
     if any(one.sample.site is None for one in given):
         raise RejectedInputError("site_missing", "a signature is checked against the keys of a site: give --site")
     for one in given:
-        submission = describe(one, named or _reference_of(one.reference))
+        submission = describe(one, _reference_of(one.reference))
         submission_id = submission.submission_id()
         folder = out if len(given) == 1 else out / submission_id
         size = sum(file.size_bytes for file in submission.manifest.files)
@@ -249,16 +246,14 @@ def _submission_of(package: Package) -> Submission:
     return Submission(package.manifest, files, package.manifest_body, package.folder / SIGNATURE_NAME)
 
 
-def _reference_of(path: Path) -> ReferenceName:
-    bundle = open_reference(path).bundle
+def _reference_of(asked: Path) -> ReferenceName:
+    """Return the reference that is meant: NAME/VERSION is taken at its word, for nobody can be asked here."""
+    is_path = asked.exists() or asked.suffix in _FASTA_SUFFIXES  # a path that is mistyped is no name
+    label = None if is_path else split_label(str(asked))
+    if label is not None and label[1] is not None:
+        return ReferenceName(name=label[0], version=label[1])
+    bundle = open_reference(asked).bundle
     return ReferenceName(name=bundle.name, version=bundle.version)
-
-
-def _parse_reference(text: str) -> ReferenceName:
-    name, separator, version = text.partition("/")
-    if not separator:
-        raise typer.BadParameter("give --registered as NAME/VERSION")
-    return ReferenceName(name=name, version=version)
 
 
 def _check_site(site: str) -> str:

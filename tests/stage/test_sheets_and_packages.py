@@ -93,7 +93,7 @@ def test_a_package_made_without_a_network_opens_the_door_only_with_a_good_signat
     reference = f"{lab.made_up.bundle.name}/{lab.made_up.bundle.version}"
     assert invoke(["package", "keygen", "--out", "keys"]) == 0
     assert (folder / "keys/lab.pem").stat().st_mode & 0o777 == 0o600
-    making = ["package", "make", "sarek.csv", "--key", "keys/lab.pem", "--registered", reference]
+    making = ["package", "make", "sarek.csv", "--key", "keys/lab.pem", "--reference", reference]
     for site in ("island", "stranger"):
         assert invoke([*making, "--site", site, "--out", f"{site}.strandpkg"]) == 0
     assert invoke(["package", "verify", "island.strandpkg", "--public-key", "keys/lab.pub"]) == 0
