@@ -1,4 +1,4 @@
-"""CRAM to gVCF and VCF with bcftools: the command lines of CallVariants.
+"""CRAM to gVCF and VCF: the command lines of CallVariants. bcftools calls; around indels its genotypes are refined.
 
 Source of the model: Danecek et al. 2021, doi:10.1093/gigascience/giab008 (mpileup and the multi-allelic caller).
 """
@@ -6,7 +6,9 @@ Source of the model: Danecek et al. 2021, doi:10.1093/gigascience/giab008 (mpile
 from pathlib import Path
 from typing import Final
 
+from strandline.landing.regions import parse_regions
 from strandline.reads.tools import run_pipeline, tool_command
+from strandline.variants.refinement import refine_gvcf
 
 _DEEPEST: Final = "1000"  # reads a position; a pile of repeats would otherwise take all memory
 _BLOCK_DEPTHS: Final = "1,10,20"  # a reference block ends where the depth crosses one of these
@@ -52,9 +54,11 @@ def call_variants(reference: Path, cram: Path, regions: Path | None, *, header: 
     Raises:
         subprocess.CalledProcessError: where a tool failed.
     """
-    lines = gvcf.with_suffix(".header")
+    lines, proposed = gvcf.with_suffix(".header"), gvcf.with_suffix(".proposed")
     lines.write_bytes(header)
-    run_pipeline(call_commands(reference, cram, regions, lines, gvcf))
+    run_pipeline(call_commands(reference, cram, regions, lines, proposed))
+    only = parse_regions(regions.read_bytes(), regions.name, None) if regions else None
+    refine_gvcf(reference, cram, proposed, only, gvcf)
     run_pipeline(variants_only_commands(reference, gvcf, vcf))
     index_vcf(gvcf)
     index_vcf(vcf)
