@@ -7,6 +7,7 @@ from pathlib import Path
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 HG002 = DATA / "hg002_hg19"
 HG002_TRUTH = DATA / "grch38_chr20_0-10M"
+TRIO = DATA / "trio_b37"
 
 
 def main() -> int:
@@ -15,7 +16,7 @@ def main() -> int:
     if not HG002.exists():
         sys.stderr.write(f"skipped: the real HG002 slice is not at {HG002}\n")
         return int(missed)
-    missed |= run_benchmark("accuracy", str(HG002), "--simulate-from", str(HG002_TRUTH))
+    missed |= run_benchmark("accuracy", str(HG002), "--simulate-from", str(HG002_TRUTH), "--trio", str(TRIO))
     missed |= run_benchmark("overhead", str(HG002))
     return int(missed)
 

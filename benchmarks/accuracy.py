@@ -1,9 +1,10 @@
-"""How right the calls are: `python -m benchmarks.accuracy [DIR] [--simulate-from DIR]`.
+"""How right the calls are: `python -m benchmarks.accuracy [DIR] [--simulate-from DIR] [--trio DIR]`.
 
 DIR is a real sample as `strandline demo --data` takes it, with truth and confident regions: it goes through the
 deployed workflow. `--simulate-from` takes a reference with a person's truth: reads of 30x are simulated from it, and
 what bcftools alone makes of the same reads stands beside. Parameters were chosen on seed 1 of one stretch and are
 reported on seed 2 of another; `--choosing` shows the former, which is no result.
+`--trio` counts Mendelian violations, which may not be more than those of bcftools calling all three together.
 """
 
 import argparse
@@ -17,11 +18,14 @@ from typing import Any
 
 from benchmarks.score import describe
 from benchmarks.simulated import CHOOSING, REPORTING, Simulation, score_simulation
+from benchmarks.trio import score_trio
 from strandline.cli.references import ReferenceSources, make_reference
+from strandline.landing.regions import Region
 from strandline.variants.comparison import compare_calls
 
 COMMAND = str(Path(sys.executable).with_name("strandline"))
 Floors = Mapping[str, Mapping[str, float]]
+TRIO_REGION = Region("20", 10_000_000, 10_010_000)
 REAL_FLOORS = {
     "snv": {"f1": 0.995, "genotype_concordance": 0.99},
     "indel": {"f1": 1.0, "genotype_concordance": 0.99},
@@ -40,6 +44,9 @@ def main() -> int:
     parser.add_argument("--work", type=Path, help="keeps simulated reads and their alignment for the next time")
     parser.add_argument("--choosing", action="store_true", help="the seed and stretch that parameters were chosen on")
     parser.add_argument("--slippage", action="store_true", help="let long runs of one base slip; seed 3, no floors")
+    parser.add_argument(
+        "--trio", type=Path, help="BAMs, FASTA and PED of a family of three, chr20:10.00-10.01 Mb of b37"
+    )
     given = parser.parse_args()
     reached = True
     if given.data:
@@ -50,6 +57,10 @@ def main() -> int:
             simulation = Simulation(simulation.stretch, 3, slippage=True)
         scores = score_simulation(given.simulate_from, simulation, given.work)
         reached &= report({**scores, "chosen_on": CHOOSING.name}, {} if given.slippage else SIMULATED_FLOORS)
+    if given.trio:
+        trio = score_trio(given.trio, TRIO_REGION)
+        reached &= report(trio, {})
+        reached &= trio["ours"]["violations"] <= trio["bcftools_together"]["violations"]
     return 0 if reached else 1
 
 
