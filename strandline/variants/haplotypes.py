@@ -178,7 +178,7 @@ def decompose(reference: str, sequence: str) -> tuple[Allele, ...]:
     """Return what `sequence` has instead of the reference.
 
     >>> decompose("GATTACA", "GATACC")
-    (Allele(start0=3, ref='T', alt=''), Allele(start0=6, ref='A', alt='C'))
+    (Allele(start0=2, ref='T', alt=''), Allele(start0=6, ref='A', alt='C'))
     """
     if len(reference) == len(sequence):
         differing = [at for at, (one, two) in enumerate(zip(reference, sequence, strict=True)) if one != two]
