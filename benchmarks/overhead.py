@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
 from strandline.cli.references import ReferenceSources, make_reference
 from strandline.reads.alignment import Aligner, ReadGroup, align_commands, choose_aligner
@@ -68,6 +69,18 @@ def time_platform(name: str, mates: tuple[Path, Path], fasta: Path, regions: Pat
     return time.monotonic() - began
 
 
+# the step of ours within CallVariants, as a person would run it after bcftools
+REFINE: Final = """
+import sys
+from pathlib import Path
+from typing import Final
+from strandline.landing.regions import parse_regions
+from strandline.variants.refinement import refine_gvcf
+reference, cram, proposed, regions, gvcf = map(Path, sys.argv[1:])
+refine_gvcf(reference, cram, proposed, parse_regions(regions.read_bytes(), regions.name, None), gvcf)
+"""
+
+
 def time_shell(mates: tuple[Path, Path], fasta: Path, regions: Path, folder: Path) -> float:
     """Return the wall time of the same tools in one shell script, in seconds; the index is there, as it is there."""
     folder.mkdir()
@@ -83,6 +96,7 @@ def shell_script(reference: Path, aligner: Aligner, mates: tuple[Path, Path], re
     """Return the commands of AlignReads to FilterAndQc as a person would pipe them."""
     samtools, bcftools = tool_command("samtools"), tool_command("bcftools")
     cram, gvcf, called = folder / "a.cram", folder / "g.vcf.gz", folder / "c.vcf.gz"
+    proposed = folder / "p.vcf.gz"
     annotated, calls, header = folder / "n.vcf.gz", folder / "f.vcf.gz", folder / "header"
     header.write_text("##plain=shell\n")
     group = ReadGroup("SHELL", "ILLUMINA", "lib1")
@@ -91,7 +105,8 @@ def shell_script(reference: Path, aligner: Aligner, mates: tuple[Path, Path], re
         align_commands(reference, mates, cram, aligner=aligner, read_group=group, threads=THREADS),
         [[*samtools, "index", str(cram)]],
         [[*samtools, "flagstat", "-O", "json", str(cram)]],
-        call_commands(reference, cram, regions, header, gvcf),
+        call_commands(reference, cram, regions, header, proposed),
+        [[sys.executable, "-c", REFINE, *map(str, (reference, cram, proposed, regions, gvcf))]],
         variants_only_commands(reference, gvcf, called),
         [[*bcftools, "index", "-t", str(gvcf)]],
         [[*bcftools, "index", "-t", str(called)]],
