@@ -10,6 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError
 
 from strandline.aws.executions import Workflow
 from strandline.aws.intake import Intake, Registered
@@ -41,6 +42,18 @@ def queue() -> IntakeQueue:
     return IntakeQueue(boto3.client("sqs"), RegistrationSettings.from_env().intake_queue_url)
 
 
+def register_aloud(record: SQSRecord) -> None:
+    """Register one event; the batch processor keeps a failure to itself, so its kind is told here, never its words."""
+    logger.remove_keys(["submission_id"])  # of the record before
+    try:
+        register(record)
+    except Exception as error:
+        kind = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+        metrics.add_metric(name="RegistrationsFailed", unit=MetricUnit.Count, value=1)
+        logger.error("a landing event was not registered: it comes again", extra={"kind": kind})
+        raise
+
+
 def register(record: SQSRecord) -> None:
     """Register the object of one EventBridge event `Object Created`."""
     event = json.loads(record.body)
@@ -67,7 +80,9 @@ def register(record: SQSRecord) -> None:
 @metrics.log_metrics
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     metrics.add_metric(name="LandingEventsReceived", unit=MetricUnit.Count, value=len(event["Records"]))
-    answer = process_partial_response(event=event, record_handler=register, processor=processor, context=context)
+    answer = process_partial_response(
+        event=event, record_handler=register_aloud, processor=processor, context=context
+    )
     failed = {item["itemIdentifier"] for item in answer["batchItemFailures"]}
     queue().retry_soon(record for record in event["Records"] if record["messageId"] in failed)
     return dict(answer)

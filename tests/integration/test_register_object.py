@@ -278,6 +278,17 @@ def test_thirty_submissions_in_any_order_with_every_event_doubled_start_once_eac
     assert waiting == {f"s-{number}" for number in range(30)}  # the workflow itself moves them on
 
 
+def test_an_event_that_fails_is_told_by_its_kind_and_under_no_other_submission(aws, register, said):
+    events = land_all(aws)
+    register(batch(events["R1.fastq.gz"], f"{{ no JSON of {SAMPLE.sample_id}"))
+    text = said()
+    (line,) = [line for line in text.splitlines() if "was not registered" in line and line.startswith("{")]
+    assert '"kind":"JSONDecodeError"' in line
+    assert "s-1" not in line
+    assert '"RegistrationsFailed":[1.0]' in text
+    assert names_nobody(text)
+
+
 def test_no_line_names_the_sample_or_the_subject(aws, register, said):
     """House rule: no patient identifier in any log, metric or error."""
     register(batch(*land_all(aws).values(), "not JSON"))
