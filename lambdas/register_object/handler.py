@@ -80,9 +80,7 @@ def register(record: SQSRecord) -> None:
 @metrics.log_metrics
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     metrics.add_metric(name="LandingEventsReceived", unit=MetricUnit.Count, value=len(event["Records"]))
-    answer = process_partial_response(
-        event=event, record_handler=register_aloud, processor=processor, context=context
-    )
+    answer = process_partial_response(event=event, record_handler=register_aloud, processor=processor, context=context)
     failed = {item["itemIdentifier"] for item in answer["batchItemFailures"]}
     queue().retry_soon(record for record in event["Records"] if record["messageId"] in failed)
     return dict(answer)
