@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from local_stage.cloudformation.catalogue import known_types
-
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -85,6 +83,8 @@ def differences() -> list[Difference]:
 
 
 def _of_templates() -> Iterator[Difference]:
+    from local_stage.cloudformation.catalogue import known_types  # noqa: PLC0415 - it brings moto, a second to load
+
     for name, known in sorted(known_types().items()):
         for path, reason in known.recorded.items():
             yield Difference("CloudFormation", f"{name} acts on {path}", f"accepted, not acted on: {reason}")

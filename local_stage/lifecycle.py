@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
@@ -23,8 +23,10 @@ from local_stage.deployment import deploy
 from local_stage.differences import Difference, differences
 from local_stage.state import RunningServer, read_server, state_folder, write_server
 from local_stage.synthesis import ROOT, synthesize
-from local_stage.verification import Check, check_stage
 from strandline.errors import RejectedInputError, TemporaryError
+
+if TYPE_CHECKING:
+    from local_stage.verification import Check
 
 Progress = Callable[[str], None]
 
@@ -164,12 +166,14 @@ def status(stage: str) -> StageStatus:
     )
 
 
-def verify(stage: str) -> list[Check]:
+def verify(stage: str) -> "list[Check]":
     """Check a running stage level by level: server, stacks, every resource, an object's way through the services.
 
     Raises:
         RejectedInputError: `stage_down`, when there is nothing to verify.
     """
+    from local_stage.verification import check_stage  # noqa: PLC0415 - it brings moto, a second to load
+
     state = current(stage)
     if state is None:
         raise RejectedInputError("stage_down", f"stage {stage} is not up: run `strandline stage up`")

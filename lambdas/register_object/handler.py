@@ -82,5 +82,6 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     metrics.add_metric(name="LandingEventsReceived", unit=MetricUnit.Count, value=len(event["Records"]))
     answer = process_partial_response(event=event, record_handler=register_aloud, processor=processor, context=context)
     failed = {item["itemIdentifier"] for item in answer["batchItemFailures"]}
-    queue().retry_soon(record for record in event["Records"] if record["messageId"] in failed)
+    if queue().retry_soon(record for record in event["Records"] if record["messageId"] in failed):
+        logger.warning("failed messages wait for the visibility timeout")
     return dict(answer)

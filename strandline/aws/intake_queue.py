@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from strandline.aws.telemetry import logger
-
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
@@ -23,11 +21,12 @@ class IntakeQueue:
         self._client = client
         self._url = url
 
-    def retry_soon(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Let failed messages come again after 2, 4, 8 ... seconds, at most two minutes.
+    def retry_soon(self, records: Iterable[Mapping[str, Any]]) -> int:
+        """Let failed messages come again after 2, 4, 8 ... seconds, at most two minutes; return how many will not.
 
-        Without this they come after the queue's visibility timeout, which is made for workers that were killed.
+        Those come after the queue's visibility timeout, which is made for workers that were killed.
         """
+        left = 0
         for record in records:
             received = int(record.get("attributes", {}).get("ApproximateReceiveCount", "1"))
             pause_s = min(2 ** min(received, 10), _LONGEST_PAUSE_S)
@@ -36,7 +35,8 @@ class IntakeQueue:
                     QueueUrl=self._url, ReceiptHandle=record["receiptHandle"], VisibilityTimeout=pause_s
                 )
             except ClientError:
-                logger.warning("a failed message waits for the visibility timeout")
+                left += 1
+        return left
 
     def replay_from(self, dead_letters: "IntakeQueue") -> int:
         """Move events about objects back from the dead-letter queue; return how many.
