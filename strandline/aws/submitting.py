@@ -33,6 +33,7 @@ class LocalFile:
     path: Path
     name: str
     role: FileRole
+    read_group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ def prepare_submission(
     reference: ReferenceName,
     regions: Path | None,
     *,
+    read_group: str | None = None,
     hashed: Hashed = lambda _count: None,
 ) -> Submission:
     """Describe a sample's files, read side by side; their names in the landing bucket come from their roles.
@@ -62,7 +64,7 @@ def prepare_submission(
     Raises:
         RejectedInputError: `file_not_found` or `same_file_twice`.
     """
-    files = sample_files(reads, regions)
+    files = sample_files(reads, regions, read_group)
     with ThreadPoolExecutor(len(files)) as pool:
         declared = tuple(pool.map(lambda file: _declare(file, hashed), files))
     if declared[0].sha256 == declared[1].sha256:
@@ -70,12 +72,14 @@ def prepare_submission(
     return Submission(Manifest(sample=sample, reference=reference, files=declared), files)
 
 
-def sample_files(reads: tuple[Path, Path], regions: Path | None) -> tuple[LocalFile, ...]:
+def sample_files(
+    reads: tuple[Path, Path], regions: Path | None, read_group: str | None = None
+) -> tuple[LocalFile, ...]:
     """Return the files of a sample with the names that they land under."""
     first, second = reads
     files = [
-        LocalFile(first, f"reads_1.fastq{_suffix(first)}", FileRole.READS_1),
-        LocalFile(second, f"reads_2.fastq{_suffix(second)}", FileRole.READS_2),
+        LocalFile(first, f"reads_1.fastq{_suffix(first)}", FileRole.READS_1, read_group),
+        LocalFile(second, f"reads_2.fastq{_suffix(second)}", FileRole.READS_2, read_group),
     ]
     if regions:
         files.append(LocalFile(regions, "regions.bed", FileRole.REGIONS))
@@ -134,7 +138,9 @@ def _declare(file: LocalFile, hashed: Hashed) -> DeclaredFile:
                 hashed(len(chunk))
     except OSError as error:
         raise RejectedInputError("file_not_found", f"{file.path}: {error.strerror}; check the path") from None
-    return DeclaredFile(name=file.name, role=file.role, size_bytes=size, sha256=digest.hexdigest())
+    return DeclaredFile(
+        name=file.name, role=file.role, size_bytes=size, sha256=digest.hexdigest(), read_group=file.read_group
+    )
 
 
 def _suffix(path: Path) -> str:

@@ -50,6 +50,7 @@ class SampleInput:
     reads: tuple[Path, Path]
     reference: Path
     regions: Path | None
+    read_group: str | None = None
 
 
 def run_sample(
@@ -120,7 +121,9 @@ def describe(given: SampleInput, reference: ReferenceName) -> Submission:
     files = sample_files(given.reads, given.regions)
     sizes = [file.path.stat().st_size for file in files if file.path.is_file()]
     with show_hashing(sum(sizes)) as hashed:
-        return prepare_submission(given.sample, given.reads, reference, given.regions, hashed=hashed)
+        return prepare_submission(
+            given.sample, given.reads, reference, given.regions, read_group=given.read_group, hashed=hashed
+        )
 
 
 def send_prepared(deployment: Deployment, submission: Submission, submission_id: str) -> str:

@@ -114,7 +114,7 @@ def _complete(
                 "invalid_site", "a site's code is up to 32 letters, digits, '.', '_' and '-': correct --site"
             ) from None
     reads = folder / one.reads[0], folder / one.reads[1]
-    return SampleInput(sample, reads, named, folder / one.regions if one.regions else regions)
+    return SampleInput(sample, reads, named, folder / one.regions if one.regions else regions, one.read_group)
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

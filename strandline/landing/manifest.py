@@ -7,10 +7,14 @@ Shape (JSON, UTF-8, at most 1 MiB)::
                 "site": "north", "trial": "NCT01234567", "consent": "RESEARCH"},
      "reference": {"name": "slice", "version": "0c2b5f1a9e3d"},
      "files": [{"name": "R1.fastq.gz", "role": "READS_1", "size_bytes": 123, "sha256": "..."}, ...]}
+
+The reads of a sample are one or more pairs of FASTQ, one a read group, or one BAM or CRAM.
 """
 
 import hashlib
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
@@ -20,14 +24,16 @@ from strandline.errors import RejectedInputError
 from strandline.journey import MANIFEST_NAME, check_file_name, check_sample_id
 
 MANIFEST_LIMIT_BYTES = 1 << 20
+ALIGNED_SUFFIXES: Final = (".bam", ".cram")
 PSEUDONYM: Final = r"PT(?:[0-9]{5}|[0-9]{2}[A-Z]{2}[0-9]{2}[A-Z]{2})"
 
 
 class FileRole(StrEnum):
-    """What a file is for."""
+    """What a file is for. `ALIGNED_READS` is a BAM or CRAM, whether its reads are aligned or not."""
 
     READS_1 = "READS_1"
     READS_2 = "READS_2"
+    ALIGNED_READS = "ALIGNED_READS"
     REGIONS = "REGIONS"
 
 
@@ -54,13 +60,14 @@ class Consent(StrEnum):
 
 SITE_CODE: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}"
 _Code = Annotated[str, StringConstraints(pattern=f"^{SITE_CODE}$")]
+READ_GROUP_NAME: Final = r"[A-Za-z0-9._-]{1,64}"
 
 
 class SampleDeclaration(_Frozen):
     """Who and what was sequenced, where and for what.
 
     `subject_id` is a pseudonym: `PT00042` or `PT12AB34CD`. `site` is the lab's code, `trial` the registry's id of the
-    study, `read_group` the platform unit (flow cell, lane) that the reads come from.
+    study, `library` the preparation that all reads come from.
     """
 
     sample_id: str
@@ -69,7 +76,6 @@ class SampleDeclaration(_Frozen):
     assay: Literal["WGS", "WES", "PANEL"] = "WGS"
     platform: Literal["ILLUMINA", "MGI", "ELEMENT", "ULTIMA"] = "ILLUMINA"
     library: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = "lib1"
-    read_group: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
     site: _Code | None = None
     trial: _Code | None = None
     consent: Consent | None = None
@@ -102,17 +108,33 @@ class ReferenceName(_Frozen):
 
 
 class DeclaredFile(_Frozen):
-    """One file of the submission. `sha256` is of the bytes as uploaded, in lower-case hexadecimal."""
+    """One file of the submission. `sha256` is of the bytes as uploaded, in lower-case hexadecimal.
+
+    `read_group` is the platform unit (flow cell and lane) that the reads of a FASTQ file come from; a BAM or CRAM says
+    so itself. Source: SAM specification section 1.3, @RG PU.
+    """
 
     name: str
     role: FileRole
     size_bytes: Annotated[int, Field(ge=0)]
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    read_group: Annotated[
+        Annotated[str, StringConstraints(pattern=f"^{READ_GROUP_NAME}$")] | None,
+        Field(exclude_if=lambda value: value is None),  # a manifest without lanes keeps its bytes
+    ] = None
 
     @field_validator("name")
     @classmethod
     def _is_one_name(cls, value: str) -> str:
         return check_file_name(value)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSet:
+    """The reads of one read group: first and second mates; or one BAM or CRAM, which may hold several groups."""
+
+    read_group: str | None
+    files: tuple[DeclaredFile, ...]
 
 
 class Manifest(_Frozen):
@@ -130,16 +152,23 @@ class Manifest(_Frozen):
             raise RejectedInputError("manifest_lists_itself", f"{MANIFEST_NAME} stands in its own files: take it out")
         if len(set(names)) != len(names):
             raise RejectedInputError("duplicate_file_name", "two entries of files have the same name: rename one")
-        for role in (FileRole.READS_1, FileRole.READS_2):
-            if sum(file.role is role for file in self.files) != 1:
-                raise RejectedInputError("wrong_read_files", f"files must hold exactly one entry with role {role}")
+        _check_reads(self.files)
         if sum(file.role is FileRole.REGIONS for file in self.files) > 1:
             raise RejectedInputError("wrong_region_files", "files may hold at most one entry with role REGIONS")
         return self
 
     def file_by_role(self, role: FileRole) -> DeclaredFile | None:
-        """Return the file with this role, or None."""
+        """Return the first file with this role, or None."""
         return next((file for file in self.files if file.role is role), None)
+
+    def read_sets(self) -> tuple[ReadSet, ...]:
+        """Return the pairs, or the one BAM or CRAM, in the order in which they first stand in `files`."""
+        aligned = self.file_by_role(FileRole.ALIGNED_READS)
+        if aligned is not None:
+            return (ReadSet(None, (aligned,)),)
+        mates = sorted((file for file in self.files if file.role in _MATES), key=lambda file: file.role)
+        names = dict.fromkeys(file.read_group for file in self.files if file.role in _MATES)
+        return tuple(ReadSet(name, tuple(file for file in mates if file.read_group == name)) for name in names)
 
     def content_fingerprint(self) -> str:
         """Return a digest of the reference and of the files' roles and bytes, whatever they and the sample are called.
@@ -174,6 +203,61 @@ def parse_manifest(body: bytes) -> Manifest:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the document"
         raise RejectedInputError("manifest_invalid", f"{MANIFEST_NAME}, field {where}: {first['msg']}") from None
+
+
+_MATES: Final = (FileRole.READS_1, FileRole.READS_2)
+
+
+def _check_reads(files: Sequence[DeclaredFile]) -> None:
+    """Refuse reads that are neither whole pairs, told apart by their read groups, nor one BAM or CRAM."""
+    mates = [file for file in files if file.role in _MATES]
+    aligned = [file for file in files if file.role is FileRole.ALIGNED_READS]
+    if any(file.read_group is not None and file.role not in _MATES for file in files):
+        raise RejectedInputError(
+            "read_group_misplaced",
+            "a read_group stands at a file with another role than READS_1 or READS_2: take it out; a BAM or CRAM names "
+            "its groups in its @RG lines",
+        )
+    if mates and aligned:
+        raise RejectedInputError(
+            "reads_of_two_kinds",
+            "files hold FASTQ (READS_1, READS_2) beside a BAM or CRAM (ALIGNED_READS): send the one or the other",
+        )
+    if aligned:
+        if len(aligned) > 1:
+            raise RejectedInputError(
+                "wrong_read_files",
+                "files may hold one entry with role ALIGNED_READS: merge the others into it (samtools merge)",
+            )
+        if not aligned[0].name.endswith(ALIGNED_SUFFIXES):
+            raise RejectedInputError(
+                "wrong_read_files", "the entry with role ALIGNED_READS must have a name that ends in .bam or .cram"
+            )
+        return
+    for role in _MATES:
+        if all(file.role is not role for file in mates):
+            raise RejectedInputError(
+                "wrong_read_files",
+                f"files hold no entry with role {role}: send pairs of READS_1 and READS_2, or one ALIGNED_READS",
+            )
+    _check_pairs(mates)
+
+
+def _check_pairs(mates: Sequence[DeclaredFile]) -> None:
+    names = [file.read_group for file in mates]
+    if None in names and (len(names) > 2 or any(names)):  # one pair is two files
+        raise RejectedInputError(
+            "read_group_missing",
+            "an entry with role READS_1 or READS_2 has no read_group beside others: give each pair its own, such as "
+            "flow cell and lane, on both mates",
+        )
+    for name in set(names):
+        if sorted(file.role for file in mates if file.read_group == name) != sorted(_MATES):
+            raise RejectedInputError(
+                "read_group_incomplete",
+                "a read_group must stand at exactly one READS_1 and one READS_2: add the mate that is missing, or give "
+                "each pair a read_group of its own",
+            )
 
 
 def derive_submission_id(manifest: Manifest, attempt: int = 1) -> str:

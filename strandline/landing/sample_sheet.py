@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from strandline.errors import RejectedInputError
 from strandline.landing import sheet_rules as rules
 from strandline.landing.findings import FindingLog
-from strandline.landing.manifest import PSEUDONYM, SampleDeclaration, Sex
+from strandline.landing.manifest import PSEUDONYM, READ_GROUP_NAME, SampleDeclaration, Sex
 from strandline.landing.sheet_text import Row, read_rows
 
 
@@ -36,6 +36,7 @@ class SheetSample:
     reads: tuple[str, str]
     reference: str | None = None
     regions: str | None = None
+    read_group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,12 @@ _REQUIRED: Final = {
 _FIELD_BY_COLUMN: Final = {  # of our own sheet, whose columns are the fields of the manifest
     "sample": "sample_id",
     "subject": "subject_id",
-    **{name: name for name in ("sex", "assay", "platform", "library", "read_group", "site", "trial", "consent")},
+    **{name: name for name in ("sex", "assay", "platform", "library", "site", "trial", "consent")},
 }
 _WORDS: Final = frozenset({"sex", "assay", "platform", "consent"})  # enumerations, written in any case
 _LATER_STEPS: Final = ("bam", "bai", "cram", "crai", "spring_1", "spring_2", "table", "vcf")
 _OPTIONAL: Final = {
-    Dialect.STRANDLINE: (*_FIELD_BY_COLUMN, "reference", "regions"),
+    Dialect.STRANDLINE: (*_FIELD_BY_COLUMN, "read_group", "reference", "regions"),
     Dialect.SAREK: ("sex", "status", *_LATER_STEPS),
     Dialect.ILLUMINA: (
         *("lane", "index", "index2", "sample_name", "sample_project", "overridecycles", "adapterread1"),
@@ -203,6 +204,7 @@ def _read_own(line: int, record: Mapping[str, str], log: FindingLog) -> SheetSam
         log,
         reference=record.get("reference") or None,
         regions=record.get("regions") or None,
+        read_group=record.get("read_group") or None,
     )
 
 
@@ -298,6 +300,7 @@ def _sample(
     *,
     reference: str | None = None,
     regions: str | None = None,
+    read_group: str | None = None,
 ) -> SheetSample | None:
     """Declare a sample; None where a value is none that a manifest takes."""
     is_right = True
@@ -308,6 +311,9 @@ def _sample(
     if reads[0] == reads[1]:
         log.add(rules.FILE_REPEATED, line=line)
         is_right = False
+    if read_group is not None and not re.fullmatch(READ_GROUP_NAME, read_group):
+        log.add(rules.VALUE_INVALID, line=line, field="read_group")
+        is_right = False
     try:
         declared = SampleDeclaration.model_validate(dict(values))
     except ValidationError as error:
@@ -317,7 +323,7 @@ def _sample(
     except RejectedInputError as error:
         log.add(rules.WITHDRAWN if error.code == "consent_withdrawn" else rules.SAMPLE_ID, line=line)
         return None
-    return SheetSample(line, declared, reads, reference, regions) if is_right else None
+    return SheetSample(line, declared, reads, reference, regions, read_group) if is_right else None
 
 
 def _column(field: str) -> str:

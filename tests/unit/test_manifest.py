@@ -4,6 +4,8 @@ import json
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from strandline.errors import RejectedInputError
 from strandline.landing.manifest import Manifest, derive_submission_id, parse_manifest
@@ -55,6 +57,104 @@ def test_a_wrong_field_is_named_by_a_code(path, value, code):
     with pytest.raises(RejectedInputError) as caught:
         parse_manifest(changed(path, value))
     assert caught.value.code == code
+
+
+def declared(name: str, role: str, read_group: str | None = None) -> dict[str, object]:
+    lane = {} if read_group is None else {"read_group": read_group}
+    return {"name": name, "role": role, "size_bytes": 1, "sha256": DIGEST, **lane}
+
+
+def parse_files(*files: dict[str, object]) -> Manifest:
+    return parse_manifest(json.dumps({**DOCUMENT, "files": files}).encode())
+
+
+R1, R2, ALIGNED, REGIONS = "READS_1", "READS_2", "ALIGNED_READS", "REGIONS"
+
+
+@pytest.mark.parametrize(
+    ("files", "code"),
+    [
+        ([("a", R1)], "wrong_read_files"),
+        ([("a", REGIONS)], "wrong_read_files"),
+        ([("a", R1), ("b", R1), ("c", R2)], "read_group_missing"),
+        ([("a", R1), ("b", R2), ("c", R1), ("d", R2)], "read_group_missing"),
+        ([("a", R1), ("b", R2, "L1")], "read_group_missing"),
+        ([("a", R1, "L1"), ("b", R2, "L1"), ("c", R1), ("d", R2)], "read_group_missing"),
+        ([("a", R1, "L1"), ("b", R2, "L2")], "read_group_incomplete"),
+        ([("a", R1, "L1"), ("b", R2, "L1"), ("c", R1, "L2")], "read_group_incomplete"),
+        ([("a", R1, "L1"), ("b", R2, "L1"), ("c", R1, "L1"), ("d", R2, "L1")], "read_group_incomplete"),
+        ([("a", R1, "L 1"), ("b", R2, "L 1")], "manifest_invalid"),
+        ([("a", R1), ("b", R2), ("c.bam", ALIGNED)], "reads_of_two_kinds"),
+        ([("a", R1), ("c.bam", ALIGNED)], "reads_of_two_kinds"),
+        ([("c.bam", ALIGNED), ("d.cram", ALIGNED)], "wrong_read_files"),
+        ([("c.sam", ALIGNED)], "wrong_read_files"),
+        ([("c.bam", ALIGNED, "L1")], "read_group_misplaced"),
+        ([("a", R1), ("b", R2), ("r", REGIONS, "L1")], "read_group_misplaced"),
+        ([("c.bam", ALIGNED), ("r", REGIONS), ("s", REGIONS)], "wrong_region_files"),
+    ],
+)
+def test_reads_that_are_neither_whole_pairs_nor_one_bam_or_cram_are_refused_by_a_code(files, code):
+    """ING-05."""
+    with pytest.raises(RejectedInputError) as caught:
+        parse_files(*(declared(*file) for file in files))
+    assert caught.value.code == code
+
+
+def test_a_sample_declares_no_read_group_its_files_do():
+    with pytest.raises(RejectedInputError, match=r"^manifest_invalid: .*sample\.read_group"):
+        parse_manifest(changed("sample.read_group", "FC.1"))
+
+
+def test_the_pairs_of_a_sample_are_its_read_groups_in_the_order_of_the_manifest():
+    manifest = parse_files(
+        declared("b2", R2, "FC.2"),
+        declared("r.bed", REGIONS),
+        declared("a1", R1, "FC.1"),
+        declared("b1", R1, "FC.2"),
+        declared("a2", R2, "FC.1"),
+    )
+    told = [(one.read_group, [file.name for file in one.files]) for one in manifest.read_sets()]
+    assert told == [("FC.2", ["b1", "b2"]), ("FC.1", ["a1", "a2"])]
+
+
+def test_a_single_pair_needs_no_read_group_and_a_bam_or_cram_is_one_set():
+    (pair,) = Manifest.model_validate(DOCUMENT).read_sets()
+    assert (pair.read_group, [file.name for file in pair.files]) == (None, ["R1.fastq.gz", "R2.fastq.gz"])
+    (one,) = parse_files(declared("a.bam", ALIGNED), declared("r.bed", REGIONS)).read_sets()
+    assert (one.read_group, [file.name for file in one.files]) == (None, ["a.bam"])
+    (named,) = parse_files(declared("a", R1, "FC.1"), declared("b", R2, "FC.1")).read_sets()
+    assert named.read_group == "FC.1"
+
+
+def test_a_manifest_without_read_groups_says_nothing_of_them():
+    assert json.loads(Manifest.model_validate(DOCUMENT).to_json())["files"] == DOCUMENT["files"]
+
+
+LANES = st.lists(st.from_regex(r"\A[A-Za-z0-9._-]{1,64}\Z"), min_size=1, max_size=8, unique=True)
+
+
+@given(lanes=LANES, data=st.data())
+def test_however_the_files_of_some_lanes_are_ordered_each_lane_is_one_pair(lanes, data):
+    """A manifest survives being written and read, its pairs hold both mates, and its fingerprint knows no order."""
+    files = [
+        declared(f"{number}_{mate}", role, lane)
+        for number, lane in enumerate(lanes)
+        for mate, role in enumerate((R1, R2), start=1)
+    ]
+    shuffled = parse_files(*data.draw(st.permutations(files)))
+    assert parse_manifest(shuffled.to_json()) == shuffled
+    assert {one.read_group: [file.name for file in one.files] for one in shuffled.read_sets()} == {
+        lane: [f"{number}_1", f"{number}_2"] for number, lane in enumerate(lanes)
+    }
+    assert shuffled.content_fingerprint() == parse_files(*files).content_fingerprint()
+
+
+@given(lanes=LANES, data=st.data())
+def test_a_pair_that_lacks_a_mate_is_refused_whatever_the_others(lanes, data):
+    files = [declared(f"{number}_{role}", role, lane) for number, lane in enumerate(lanes) for role in (R1, R2)]
+    files.pop(data.draw(st.integers(0, len(files) - 1)))
+    with pytest.raises(RejectedInputError, match=r"^(read_group_incomplete|wrong_read_files): "):
+        parse_files(*files)
 
 
 def test_a_rejection_never_repeats_the_value():

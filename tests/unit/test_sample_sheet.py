@@ -65,6 +65,7 @@ def test_our_own_sheet_says_all_that_a_manifest_takes():
     )
     assert said == {}
     (one,) = sheet.samples
+    assert one.read_group == "FC.1"
     assert (one.reads, one.reference, one.regions) == (("a_R1.fq.gz", "a_R2.fq.gz"), "ref.fa", "t.bed")
     assert one.sample.model_dump(mode="json") == {
         "sample_id": "HG002",
@@ -73,7 +74,6 @@ def test_our_own_sheet_says_all_that_a_manifest_takes():
         "assay": "WES",
         "platform": "MGI",
         "library": "lib2",
-        "read_group": "FC.1",
         "site": "north",
         "trial": "NCT01234567",
         "consent": "RESEARCH",
