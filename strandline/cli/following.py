@@ -15,7 +15,10 @@ from strandline.aws.submissions import SubmissionRecord
 from strandline.errors import RejectedInputError, TemporaryError
 from strandline.journey import SubmissionState
 
-_POLL_S: Final = 0.1
+_POLL_S: Final = 0.12
+_TOLD_EVERY_S: Final = (
+    0.6  # the history grows with each step: reading it whole again and again costs more than it tells
+)
 _START_PATIENCE_S: Final = 180.0  # a registrar that was killed is followed by another after two minutes
 
 
@@ -37,7 +40,7 @@ def follow(deployment: Deployment, submission_id: str) -> Iterator[FinishedStep]
     Raises:
         TemporaryError: `submission_not_started`, where nothing began within three minutes of the upload.
     """
-    began = time.monotonic()
+    began = told_at = time.monotonic()
     told = 0
     attempt = 1
     while True:
@@ -55,10 +58,10 @@ def follow(deployment: Deployment, submission_id: str) -> Iterator[FinishedStep]
                     "submission_not_started",
                     f"{submission_id} landed and did not start: look at 'strandline stage status'",
                 )
-        else:
+        elif status.status != "RUNNING" or time.monotonic() - told_at > _TOLD_EVERY_S:
             steps = finished_steps(deployment.workflow.history(submission_id, attempt))
             yield from steps[told:]
-            told = len(steps)
+            told, told_at = len(steps), time.monotonic()
             if status.status != "RUNNING":
                 return
         time.sleep(_POLL_S)
