@@ -6,17 +6,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import ClientError
 
+from strandline.aws.ranged_reading import RangedReader
 from strandline.aws.uploading import FileToSend, Uploader, Watch
-from strandline.errors import RejectedInputError, TemporaryError
 
 if TYPE_CHECKING:
-    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CopySourceTypeDef
 
-CHUNK_BYTES = 1 << 20
 _COPIED_AT_ONCE_BYTES = 5 * 1024**3  # more than that is copied in parts
 
 
@@ -44,24 +42,18 @@ class S3Objects:
             RejectedInputError: `object_missing`.
             TemporaryError: `stream_cut`.
         """
-        body = b""
-        for chunk in self.stream(key, version_id=version_id):
-            body += chunk
-            if len(body) > limit_bytes:
-                break
-        return body[: limit_bytes + 1]
+        reader = RangedReader(self._client, self.bucket, key, version_id)
+        return b"".join(reader.read_part(0, limit_bytes + 1).chunks)
 
     def stream(self, key: str, *, version_id: str | None = None) -> Iterator[bytes]:
-        """Yield an object's bytes in chunks of at most 1 MiB.
+        """Yield an object's bytes, all of one version, in chunks of at most 1 MiB; it is read in ranges.
 
         Raises:
             RejectedInputError: `object_missing`.
-            TemporaryError: `stream_cut`, where the connection ended before the object did.
+            TemporaryError: `stream_cut`, where the connection was lost again and again; `object_replaced`, in a bucket
+                without versions.
         """
-        try:
-            yield from self._open(key, version_id).iter_chunks(CHUNK_BYTES)
-        except (HTTPClientError, IncompleteReadError):
-            raise TemporaryError("stream_cut", f"the connection was lost while reading {key}") from None
+        return RangedReader(self._client, self.bucket, key, version_id).chunks()
 
     def write(self, key: str, body: bytes, *, content_type: str = "application/octet-stream") -> None:
         """Store a small object, its SHA-256 checked by S3."""
@@ -135,13 +127,3 @@ class S3Objects:
             self._client.copy_object(CopySource=origin, Bucket=self.bucket, Key=key)
         else:
             self._client.copy(origin, self.bucket, key, SourceClient=source._client)
-
-    def _open(self, key: str, version_id: str | None) -> "StreamingBody":
-        try:
-            if version_id is None:
-                return self._client.get_object(Bucket=self.bucket, Key=key)["Body"]
-            return self._client.get_object(Bucket=self.bucket, Key=key, VersionId=version_id)["Body"]
-        except ClientError as error:
-            if error.response["Error"]["Code"] in {"NoSuchKey", "NoSuchVersion"}:
-                raise RejectedInputError("object_missing", f"{key} is not in its bucket: upload it") from None
-            raise

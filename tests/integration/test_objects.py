@@ -1,15 +1,14 @@
 """`S3Objects`: whole or not at all, by version, within limits. And what a lab does at the door."""
 
-import io
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import IncompleteReadError, ReadTimeoutError
-from botocore.response import StreamingBody
 
-from strandline.aws.objects import CHUNK_BYTES, S3Objects
+from strandline.aws.objects import S3Objects
+from strandline.aws.ranged_reading import CHUNK_BYTES
 from strandline.aws.submitting import prepare_submission, register_reference, upload_submission
 from strandline.aws.uploading import FileToSend
 from strandline.errors import RejectedInputError, TemporaryError
@@ -17,42 +16,16 @@ from strandline.journey import landing_key, manifest_key, reference_key
 from strandline.landing.manifest import FileRole, ReferenceName, parse_manifest
 from strandline.reads.reference_bundle import BUNDLE_NAME, ReferenceFile, ReferenceRole
 from tests.integration.conftest import READS, REFERENCE, SAMPLE
+from tests.integration.fake_store import FakeStore
 
 
-class CutStream:
-    """A client whose object streams end before they are whole."""
-
-    def __init__(self, body: bytes, said_bytes: int) -> None:
-        self._body = body
-        self._said = said_bytes
-
-    def get_object(self, **_: Any) -> dict[str, Any]:
-        return {"Body": StreamingBody(io.BytesIO(self._body), self._said)}  # a new one for each read
-
-
-class TimedOut:
-    """A client whose object streams stop answering after the first chunk."""
-
-    def get_object(self, **_: Any) -> dict[str, Any]:
-        return {"Body": self}
-
-    def iter_chunks(self, size: int) -> Any:
-        yield b"x" * size
-        raise ReadTimeoutError(endpoint_url="https://s3")
-
-
-@pytest.mark.parametrize("client", [CutStream(b"half", 8), TimedOut()], ids=["cut", "timed-out"])
-def test_a_stream_that_is_cut_leaves_no_file_and_can_be_tried_again(tmp_path, client):
+def test_a_connection_that_is_lost_again_and_again_leaves_no_file_and_can_be_tried_again(tmp_path):
+    client = FakeStore(b"x" * 10, faults=itertools.repeat("cut"))
     with pytest.raises(TemporaryError, match=r"^stream_cut: the connection was lost while reading k$"):
         S3Objects(client, "bucket").download("k", tmp_path / "file")
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(TemporaryError, match=r"^stream_cut: "):
-        S3Objects(client, "bucket").read("k", limit_bytes=2 * CHUNK_BYTES)
-
-
-def test_the_fault_that_is_translated_is_the_one_that_botocore_raises():
-    with pytest.raises(IncompleteReadError):
-        list(StreamingBody(io.BytesIO(b"half"), 8).iter_chunks())
+        S3Objects(client, "bucket").read("k", limit_bytes=20)
 
 
 def test_a_download_replaces_what_stood_there(aws, tmp_path):
