@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from strandline.aws import submissions
+from strandline.aws import submission_items
 from strandline.aws.submissions import Cause, LandedFile, SubmissionsTable
 from strandline.errors import RejectedInputError, TemporaryError
 from strandline.journey import MANIFEST_NAME, SubmissionState
@@ -72,7 +72,7 @@ class OneAtATime:
 
 @pytest.fixture
 def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(submissions, "_CONFLICT_PAUSE_S", 0.0)
+    monkeypatch.setattr(submission_items, "_CONFLICT_PAUSE_S", 0.0)
 
 
 def test_the_first_file_makes_the_submission_and_its_first_change(aws):
