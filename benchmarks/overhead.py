@@ -17,7 +17,8 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from strandline.cli.references import ReferenceSources, make_reference
-from strandline.reads.alignment import Aligner, ReadGroup, align_commands, choose_aligner
+from strandline.reads.alignment import Aligner, align_pipelines, choose_aligner
+from strandline.reads.lanes import Lane, ReadGroup
 from strandline.reads.tools import tool_command
 from strandline.variants.annotation import AnnotationSources, annotate_commands
 from strandline.variants.calling import call_commands, variants_only_commands
@@ -99,10 +100,10 @@ def shell_script(reference: Path, aligner: Aligner, mates: tuple[Path, Path], re
     proposed = folder / "p.vcf.gz"
     annotated, calls, header = folder / "n.vcf.gz", folder / "f.vcf.gz", folder / "header"
     header.write_text("##plain=shell\n")
-    group = ReadGroup("SHELL", "ILLUMINA", "lib1")
+    lane = Lane(ReadGroup("SHELL", "ILLUMINA", "lib1"), mates)
     sources = AnnotationSources(None, None)
     pipelines = [
-        align_commands(reference, mates, cram, aligner=aligner, read_group=group, threads=THREADS),
+        *align_pipelines(reference, [lane], cram, aligner=aligner, threads=THREADS),
         [[*samtools, "index", str(cram)]],
         [[*samtools, "flagstat", "-O", "json", str(cram)]],
         call_commands(reference, cram, regions, header, proposed),

@@ -14,8 +14,9 @@ import pysam
 from benchmarks.score import describe
 from benchmarks.simulate_reads import Stretch, simulate_reads
 from strandline.landing.regions import Region
-from strandline.reads.alignment import ReadGroup, align_reads, choose_aligner
+from strandline.reads.alignment import align_reads, choose_aligner
 from strandline.reads.coverage import write_bed
+from strandline.reads.lanes import Lane, ReadGroup
 from strandline.reads.reference_bundle import make_bundle, parse_bundle
 from strandline.reads.tools import run_pipeline
 from strandline.variants.calling import call_commands, call_variants, variants_only_commands
@@ -117,8 +118,8 @@ def _prepare_reads(reference: Path, truth: Path, simulation: Simulation, folder:
     )
     bundle = parse_bundle((reference.parent / "bundle.json").read_bytes())
     aligner = choose_aligner({file.role for file in bundle.files})
-    group = ReadGroup("SIMULATED", "ILLUMINA", "lib1")
-    align_reads(reference, mates, cram, aligner=aligner, read_group=group, threads=2)
+    lane = Lane(ReadGroup("SIMULATED", "ILLUMINA", "lib1"), mates)
+    align_reads(reference, [lane], cram, aligner=aligner, threads=2)
     return cram
 
 

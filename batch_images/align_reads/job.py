@@ -1,17 +1,18 @@
-"""AlignReads: the landed read pair to a sorted, duplicate-marked CRAM."""
+"""AlignReads: the landed reads of a sample to a sorted, duplicate-marked CRAM."""
 
 import json
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 from strandline.aws.jobs import open_buckets, run_job
 from strandline.aws.settings import ReadsJobSettings
 from strandline.aws.workspace import Workspace
-from strandline.errors import RejectedInputError
 from strandline.journey import Artifact
-from strandline.landing.manifest import FileRole
-from strandline.reads.alignment import ReadGroup, align_reads, choose_aligner
-from strandline.reads.reference_bundle import ReferenceRole
+from strandline.landing.manifest import FileRole, ReadSet
+from strandline.reads.alignment import align_reads, choose_aligner
+from strandline.reads.lanes import Lane, ReadGroup, check_contigs, take_apart
+from strandline.reads.reference_bundle import ReferenceBundle, ReferenceRole
 
 _ROLES = [
     ReferenceRole.FASTA,
@@ -22,27 +23,29 @@ _ROLES = [
 
 def align(workspace: Workspace, threads: int) -> None:
     """Align, measure, and hand the regions on beside the CRAM."""
-    sample = workspace.manifest.sample
-    first, second = workspace.fetch_landed(FileRole.READS_1), workspace.fetch_landed(FileRole.READS_2)
-    if first is None or second is None:
-        raise RejectedInputError("reads_missing", "the manifest declares no pair of read files")
     bundle = workspace.reference()
     aligner = choose_aligner({file.role for file in bundle.files})
     reference = workspace.fetch_reference(bundle, [*_ROLES, aligner.index])
-    metrics = align_reads(
-        reference[ReferenceRole.FASTA],
-        (first, second),
-        workspace.path(Artifact.ALIGNED),
-        aligner=aligner,
-        read_group=ReadGroup(sample.sample_id, sample.platform, sample.library),
-        threads=threads,
-    )
+    fasta, cram = reference[ReferenceRole.FASTA], workspace.path(Artifact.ALIGNED)
+    lanes = [lane for one in workspace.manifest.read_sets() for lane in fetch_lanes(workspace, one, bundle, fasta)]
+    metrics = align_reads(fasta, lanes, cram, aligner=aligner, threads=threads)
     workspace.path(Artifact.ALIGNMENT_METRICS).write_text(json.dumps(asdict(metrics)))
-    regions = workspace.fetch_landed(FileRole.REGIONS)
+    regions = workspace.manifest.file_by_role(FileRole.REGIONS)
     if regions:
-        regions.rename(workspace.path(Artifact.REGIONS))
+        workspace.fetch_landed(regions).rename(workspace.path(Artifact.REGIONS))
         workspace.publish(Artifact.REGIONS)
     workspace.publish(Artifact.ALIGNED_INDEX, Artifact.ALIGNMENT_METRICS, Artifact.ALIGNED)
+
+
+def fetch_lanes(workspace: Workspace, one: ReadSet, bundle: ReferenceBundle, fasta: Path) -> list[Lane]:
+    """Fetch a pair, or a BAM or CRAM, and return its read groups."""
+    sample = workspace.manifest.sample
+    group = ReadGroup(sample.sample_id, sample.platform, sample.library, one.read_group, one.read_group)
+    paths = [workspace.fetch_landed(file) for file in one.files]
+    if len(paths) == 2:
+        return [Lane(group, (paths[0], paths[1]))]
+    check_contigs(paths[0], {contig.name: contig.md5 for contig in bundle.contigs})
+    return take_apart(paths[0], group, workspace.scratch, reference=fasta)
 
 
 if __name__ == "__main__":

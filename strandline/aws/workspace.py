@@ -10,7 +10,7 @@ from strandline.aws.objects import S3Objects
 from strandline.aws.submissions import SubmissionsTable
 from strandline.errors import RejectedInputError
 from strandline.journey import Artifact, artifact_key, landing_key, reference_key
-from strandline.landing.manifest import FileRole, Manifest
+from strandline.landing.manifest import DeclaredFile, Manifest
 from strandline.reads.reference_bundle import (
     BUNDLE_NAME,
     ReferenceBundle,
@@ -83,20 +83,21 @@ class Workspace:
         """Return where a new output is to be written."""
         return self.scratch / artifact
 
-    def fetch_landed(self, role: FileRole) -> Path | None:
-        """Return a landed file in the version that was registered, its checksum verified; None where none is declared.
+    def fetch_landed(self, declared: DeclaredFile) -> Path:
+        """Return a landed file in the version that was registered, its checksum verified.
+
+        It lies in a folder of its own, so that no name that a lab chose is that of an output.
 
         Raises:
             RejectedInputError: `file_missing`, `object_missing` or `checksum_mismatch`.
         """
-        declared = self.manifest.file_by_role(role)
-        if declared is None:
-            return None
         versions = {file.name: file.version_id for file in self.table.landed_files(self.submission_id)}
         key = landing_key(self.submission_id, declared.name)
         if declared.name not in versions:  # whatever lies there now was never registered, so never validated
             raise RejectedInputError("file_missing", f"{key} is in the manifest and never landed: upload it")
-        path = self.landing.download(key, self.scratch / declared.name, version_id=versions[declared.name])
+        folder = self.scratch / "landed"
+        folder.mkdir(exist_ok=True)
+        path = self.landing.download(key, folder / declared.name, version_id=versions[declared.name])
         with path.open("rb") as source:
             if hashlib.file_digest(source, "sha256").hexdigest() != declared.sha256:
                 raise RejectedInputError("checksum_mismatch", f"{key}: its SHA-256 is not the one in the manifest")

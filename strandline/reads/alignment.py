@@ -1,4 +1,4 @@
-"""Read pairs to a sorted, duplicate-marked CRAM: the command lines of AlignReads, and what they measured."""
+"""The lanes of a sample to a sorted, duplicate-marked CRAM: the commands of AlignReads, and what they measured."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -7,24 +7,12 @@ from pathlib import Path
 from typing import Final
 
 from strandline.errors import RejectedInputError
+from strandline.reads.lanes import QUICK_BAM, Lane, check_mates, interleave_commands
 from strandline.reads.reference_bundle import ReferenceRole
 from strandline.reads.tools import aligner_command, read_output, run_pipeline, tool_command
 
 LOWEST_MAPPED_FRACTION: Final = 0.5
 _SORT_MEMORY: Final = "256M"
-
-
-@dataclass(frozen=True, slots=True)
-class ReadGroup:
-    """The `@RG` line. Source: SAM specification section 1.3."""
-
-    sample_id: str
-    platform: str
-    library: str
-
-    def to_line(self) -> str:
-        """Return the line with `\\t` between fields, as `bwa mem -R` takes it."""
-        return f"@RG\\tID:{self.sample_id}\\tSM:{self.sample_id}\\tPL:{self.platform}\\tLB:{self.library}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,38 +53,47 @@ def choose_aligner(indexed_for: Collection[ReferenceRole]) -> Aligner:
     )
 
 
-def align_commands(
-    reference: Path, reads: tuple[Path, Path], cram: Path, *, aligner: Aligner, read_group: ReadGroup, threads: int
-) -> list[list[str]]:
-    """Return the pipeline from FASTQ to CRAM.
+def align_pipelines(
+    reference: Path, lanes: Sequence[Lane], cram: Path, *, aligner: Aligner, threads: int
+) -> list[list[list[str]]]:
+    """Return the pipelines from the lanes of a sample to CRAM, to be run in turn; one lane is one pipeline.
 
-    `fixmate -m` gives `markdup` the mate scores that it compares (manual page of samtools-markdup). `-K` fixes the
-    aligner's batches, so that the same input gives the same output whatever the number of threads; `-v 1` keeps it
-    from repeating its command line, which holds the sample id, in the log.
+    Duplicates are marked over all lanes of a library, because copies of one molecule lie in any of them, and library
+    by library, because two libraries hold no copies of one molecule while `samtools markdup` looks at positions alone.
+    `fixmate -m` gives `markdup` the mate scores that it compares (manual page of samtools-markdup).
     """
     samtools = tool_command("samtools")
-    return [
-        [
-            *(*aligner.command, "mem", "-v", "1", "-t", str(threads), "-K", "10000000", "-R", read_group.to_line()),
-            *(str(reference), str(reads[0]), str(reads[1])),
-        ],
-        [*samtools, "fixmate", "-m", "-u", "-", "-"],
-        [*samtools, "sort", "-u", "-m", _SORT_MEMORY, "-T", str(cram.with_suffix(".sort")), "-"],
-        [*samtools, "markdup", "-u", "-T", str(cram.with_suffix(".markdup")), "-", "-"],
-        [*samtools, "view", "-C", "-T", str(reference), "-o", str(cram), "-"],
-    ]
+    plan = _Plan(reference, lanes, cram, aligner, threads)
+    to_cram = [*samtools, "view", "-C", "-T", str(reference), "-o", str(cram), "-"]
+    numbers_by_library: dict[str, list[int]] = {}
+    for number, lane in enumerate(lanes):
+        numbers_by_library.setdefault(lane.read_group.library, []).append(number)
+    if len(numbers_by_library) == 1:
+        markdup = [*samtools, "markdup", "-u", "-T", str(cram.with_suffix(".markdup")), "-", "-"]
+        return plan.library_pipelines(range(len(lanes)), [markdup, to_cram])
+    pipelines: list[list[list[str]]] = []
+    libraries = [cram.with_suffix(f".library{number}.bam") for number in range(len(numbers_by_library))]
+    for numbers, library in zip(numbers_by_library.values(), libraries, strict=True):
+        scratch = str(library.with_suffix(".markdup"))
+        markdup = [*samtools, "markdup", "--output-fmt", QUICK_BAM, "-T", scratch, "-", str(library)]
+        pipelines += plan.library_pipelines(numbers, [markdup])
+    return [*pipelines, [_merge_command(libraries), to_cram]]
 
 
 def align_reads(
-    reference: Path, reads: tuple[Path, Path], cram: Path, *, aligner: Aligner, read_group: ReadGroup, threads: int
+    reference: Path, lanes: Sequence[Lane], cram: Path, *, aligner: Aligner, threads: int
 ) -> AlignmentMetrics:
     """Align, sort, mark duplicates, write `cram` and its index, and measure.
 
     Raises:
-        RejectedInputError: `low_mapping_rate`, where the reads are not of this reference.
+        RejectedInputError: `reads_unpaired`, where a BAM or CRAM holds one mate only of a pair; `low_mapping_rate`,
+            where the reads are not of this reference.
         subprocess.CalledProcessError: where a tool failed.
     """
-    run_pipeline(align_commands(reference, reads, cram, aligner=aligner, read_group=read_group, threads=threads))
+    for pipeline in align_pipelines(reference, lanes, cram, aligner=aligner, threads=threads):
+        run_pipeline(pipeline)
+        for number, lane in enumerate(lanes):
+            check_mates(_lane_scratch(cram, number), lane.reads[0])
     samtools = tool_command("samtools")
     run_pipeline([[*samtools, "index", str(cram)]])
     metrics = parse_flagstat(read_output([*samtools, "flagstat", "-O", "json", str(cram)]))
@@ -150,3 +147,54 @@ def describe(command: Sequence[str]) -> str:
     if parts[1:2] == ["-m"]:
         parts = parts[3:] if parts[2].endswith("embedded_htslib") else ["embedded_bwa", *parts[3:]]
     return " ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """The command lines of one sample; its files in scratch lie beside `cram`."""
+
+    reference: Path
+    lanes: Sequence[Lane]
+    cram: Path
+    aligner: Aligner
+    threads: int
+
+    def library_pipelines(self, numbers: Sequence[int], ending: Sequence[list[str]]) -> list[list[list[str]]]:
+        """Return the pipelines that hand the sorted alignments of some lanes to `ending`."""
+        if len(numbers) == 1:
+            return [[*self._lane_commands(numbers[0]), self._sort_command(numbers[0], "-u"), *ending]]
+        pipelines, paths = [], []
+        for number in numbers:
+            paths.append(Path(f"{_lane_scratch(self.cram, number)}.bam"))
+            sort = self._sort_command(number, "-l", "1", "-o", str(paths[-1]))
+            pipelines.append([*self._lane_commands(number), sort])
+        return [*pipelines, [_merge_command(paths), *ending]]
+
+    def _sort_command(self, number: int, *output: str) -> list[str]:
+        scratch = f"{_lane_scratch(self.cram, number)}.sort"
+        return [*tool_command("samtools"), "sort", *output, "-m", _SORT_MEMORY, "-T", scratch, "-"]
+
+    def _lane_commands(self, number: int) -> list[list[str]]:
+        """Return what brings the reads of a lane to alignments in which mates know each other, to be sorted.
+
+        `-K` fixes the aligner's batches, so that the same input gives the same output whatever the number of threads;
+        `-v 1` keeps it from repeating its command line, which holds the sample id, in the log.
+        """
+        lane = self.lanes[number]
+        options = ["-v", "1", "-t", str(self.threads), "-K", "10000000", "-R", lane.read_group.to_line()]
+        align = [*self.aligner.command, "mem", *options]
+        fixmate = [*tool_command("samtools"), "fixmate", "-m", "-u", "-", "-"]
+        if len(lane.reads) == 2:
+            return [[*align, str(self.reference), *map(str, lane.reads)], fixmate]
+        reads = interleave_commands(lane.reads[0], _lane_scratch(self.cram, number), self.reference)
+        return [*reads, [*align, "-p", str(self.reference), "-"], fixmate]
+
+
+def _lane_scratch(cram: Path, number: int) -> Path:
+    """Return what the names of a lane's files begin with."""
+    return cram.with_suffix(f".lane{number}")
+
+
+def _merge_command(sources: Sequence[Path]) -> list[str]:
+    """Merge sorted BAM files; `-s` fixes the names that repeated @PG lines are given."""
+    return [*tool_command("samtools"), "merge", "-u", "-s", "1", "-o", "-", *map(str, sources)]

@@ -1,14 +1,15 @@
 """bwa as pybwa brings it, for machines without a bwa of their own.
 
-`python -m strandline.reads.embedded_bwa index REF` and `... mem -t N -R READ_GROUP REF R1 R2` behave like bwa, but
-write uncompressed BAM. pybwa pairs mates as `bwa mem` does, and leaves three flags unset that callers rely on: this
-module sets READ1, READ2 and PROPER_PAIR.
+`python -m strandline.reads.embedded_bwa index REF`, `... mem -t N -R READ_GROUP REF R1 R2` and `... mem -p ... REF R12`
+behave like bwa, but write uncompressed BAM. pybwa pairs mates as `bwa mem` does, and leaves three flags unset that
+callers rely on: this module sets READ1, READ2 and PROPER_PAIR.
 """
 
 import argparse
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from importlib.metadata import version
 from itertools import chain, islice
 from typing import Any, Final
@@ -34,22 +35,25 @@ def main(arguments: list[str]) -> int:
     mem.add_argument("-K", dest="batch_bases", type=int, default=10_000_000)
     mem.add_argument("-R", dest="read_group", required=True)
     mem.add_argument("reference")
-    mem.add_argument("reads", nargs=2)
+    mem.add_argument("-p", dest="interleaved", action="store_true")
+    mem.add_argument("reads", nargs="+")
     options = parser.parse_args(arguments)
     if options.command == "index":
         BwaIndex.index(options.reference)
     else:
+        if len(options.reads) != (1 if options.interleaved else 2):
+            parser.error("give a pair of files, or one with -p")
         set_bwa_verbosity(BwaVerbosity(options.verbosity))
         align(options.reference, options.reads, options.read_group, options.threads, command=arguments)
     return 0
 
 
 def align(reference: str, reads: list[str], read_group: str, threads: int, *, command: list[str]) -> None:
-    """Align a pair of FASTQ files and write name-grouped, uncompressed BAM to stdout.
+    """Align pairs in FASTQ and write name-grouped, uncompressed BAM to stdout.
 
     Args:
         reference: FASTA with a bwa index beside it.
-        reads: first and second mates.
+        reads: first and second mates; or one file in which mates take turns, `-` for stdin.
         read_group: `@RG` line with `\\t` between fields, as bwa takes it.
         threads: of the aligner.
         command: for the `@PG` line.
@@ -67,15 +71,12 @@ def align(reference: str, reads: list[str], read_group: str, threads: int, *, co
 
 
 def _batches(reads: list[str]) -> Iterator[list[pysam.FastxRecord]]:
-    with pysam.FastxFile(reads[0], persist=False) as first, pysam.FastxFile(reads[1], persist=False) as second:
-        pairs = zip(first, second, strict=True)
-        while batch := list(chain.from_iterable(islice(_copies(pairs), _PAIRS_PER_BATCH))):
+    with ExitStack() as stack:
+        files = [stack.enter_context(pysam.FastxFile(path, persist=False)) for path in reads]
+        mates = (map(_plain, file) for file in (files if len(files) == 2 else files * 2))
+        pairs = zip(*mates, strict=True)
+        while batch := list(chain.from_iterable(islice(pairs, _PAIRS_PER_BATCH))):
             yield batch
-
-
-def _copies(pairs: "Iterator[tuple[Any, Any]]") -> Iterator[tuple[pysam.FastxRecord, pysam.FastxRecord]]:
-    for one, two in pairs:
-        yield _plain(one), _plain(two)
 
 
 def _plain(read: Any) -> pysam.FastxRecord:

@@ -1,6 +1,7 @@
 """What every job does around its work, and the jobs themselves on a genome of a few thousand bases."""
 
 import errno
+import hashlib
 import json
 import subprocess
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ from strandline.aws.submissions import Cause, SubmissionsTable
 from strandline.aws.workspace import Buckets, Workspace
 from strandline.errors import RejectedInputError, TemporaryError
 from strandline.journey import Artifact, artifact_key, landing_key
-from strandline.landing.manifest import FileRole, ReferenceName
+from strandline.landing.manifest import DeclaredFile, FileRole, ReferenceName
 from strandline.reads.quality import QualitySummary
 from strandline.reads.reference_bundle import BUNDLE_NAME, ReferenceRole, make_bundle
 from strandline.synthetic.family import Person, PlantedVariant
@@ -183,10 +184,18 @@ def workspace(aws: Aws, scratch: Path) -> Workspace:
 def test_a_landed_file_is_fetched_in_its_registered_version(aws, tmp_path):
     aws.submit("s-1", READS, manifest_of(READS))
     aws.s3.put_object(Bucket="landing", Key=landing_key("s-1", "R1.fastq.gz"), Body=b"replaced later")
-    path = workspace(aws, tmp_path).fetch_landed(FileRole.READS_1)
-    assert path is not None
+    path = workspace(aws, tmp_path).fetch_landed(manifest_of(READS).files[0])
     assert path.read_bytes() == READS["R1.fastq.gz"]
-    assert workspace(aws, tmp_path).fetch_landed(FileRole.REGIONS) is None
+
+
+def test_a_landed_file_that_is_called_as_an_output_does_not_lie_in_its_place(aws, tmp_path):
+    bodies = {"aligned.cram": b"reads"}
+    reads = DeclaredFile(
+        name="aligned.cram", role=FileRole.ALIGNED_READS, size_bytes=5, sha256=hashlib.sha256(b"reads").hexdigest()
+    )
+    aws.submit("s-1", bodies, manifest_of({}, files=(reads,)))
+    of_job = workspace(aws, tmp_path)
+    assert of_job.fetch_landed(reads) != of_job.path(Artifact.ALIGNED)
 
 
 def test_a_file_that_was_never_registered_is_refused_even_if_something_lies_there(aws, tmp_path):
@@ -194,13 +203,13 @@ def test_a_file_that_was_never_registered_is_refused_even_if_something_lies_ther
     aws.submit("s-1", only_first, manifest_of(READS))
     aws.land("s-1", "R2.fastq.gz", READS["R2.fastq.gz"])
     with pytest.raises(RejectedInputError, match=r"^file_missing: "):
-        workspace(aws, tmp_path).fetch_landed(FileRole.READS_2)
+        workspace(aws, tmp_path).fetch_landed(manifest_of(READS).files[1])
 
 
 def test_bytes_that_changed_since_validation_are_refused(aws, tmp_path):
     aws.submit("s-1", READS | {"R1.fastq.gz": b"other"}, manifest_of(READS))
     with pytest.raises(RejectedInputError, match=r"^checksum_mismatch: "):
-        workspace(aws, tmp_path).fetch_landed(FileRole.READS_1)
+        workspace(aws, tmp_path).fetch_landed(manifest_of(READS).files[0])
 
 
 def test_a_step_is_not_given_buckets_that_it_may_not_touch(aws, tmp_path):
