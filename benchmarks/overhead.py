@@ -97,7 +97,7 @@ def shell_script(reference: Path, aligner: Aligner, mates: tuple[Path, Path], re
     """Return the commands of AlignReads to FilterAndQc as a person would pipe them."""
     samtools, bcftools = tool_command("samtools"), tool_command("bcftools")
     cram, gvcf, called = folder / "a.cram", folder / "g.vcf.gz", folder / "c.vcf.gz"
-    proposed = folder / "p.vcf.gz"
+    proposed = folder / "p.bcf"
     annotated, calls, header = folder / "n.vcf.gz", folder / "f.vcf.gz", folder / "header"
     header.write_text("##plain=shell\n")
     lane = Lane(ReadGroup("SHELL", "ILLUMINA", "lib1"), mates)
@@ -106,7 +106,7 @@ def shell_script(reference: Path, aligner: Aligner, mates: tuple[Path, Path], re
         *align_pipelines(reference, [lane], cram, aligner=aligner, threads=THREADS),
         [[*samtools, "index", str(cram)]],
         [[*samtools, "flagstat", "-O", "json", str(cram)]],
-        call_commands(reference, cram, regions, header, proposed),
+        call_commands(reference, cram, regions, proposed),
         [[sys.executable, "-c", REFINE, *map(str, (reference, cram, proposed, regions, gvcf))]],
         variants_only_commands(reference, gvcf, called),
         [[*bcftools, "index", "-t", str(gvcf)]],

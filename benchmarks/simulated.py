@@ -131,12 +131,9 @@ def _call(reference: Path, cram: Path, stretch: Path, folder: Path) -> Path:
 
 
 def _call_alone(reference: Path, cram: Path, stretch: Path, folder: Path) -> Path:
-    gvcf, called, calls, header = (
-        folder / f"alone.{name}" for name in ("g.vcf.gz", "vcf.gz", "calls.vcf.gz", "header")
-    )
-    header.write_text("##made=up\n")
-    run_pipeline(call_commands(reference, cram, stretch, header, gvcf), quiet=True)
-    run_pipeline(variants_only_commands(reference, gvcf, called), quiet=True)
+    proposed, called, calls = (folder / f"alone.{name}" for name in ("bcf", "vcf.gz", "calls.vcf.gz"))
+    run_pipeline(call_commands(reference, cram, stretch, proposed), quiet=True)
+    run_pipeline(variants_only_commands(reference, proposed, called), quiet=True)
     filter_variants(called, calls)
     return calls
 

@@ -3,10 +3,11 @@
 Source of the model: Danecek et al. 2021, doi:10.1093/gigascience/giab008 (mpileup and the multi-allelic caller).
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from strandline.landing.regions import parse_regions
+from strandline.landing.regions import Region, parse_regions
 from strandline.reads.tools import run_pipeline, tool_command
 from strandline.variants.refinement import refine_gvcf
 
@@ -14,15 +15,14 @@ _DEEPEST: Final = "1000"  # reads a position; a pile of repeats would otherwise 
 _BLOCK_DEPTHS: Final = "1,10,20"  # a reference block ends where the depth crosses one of these
 
 
-def call_commands(reference: Path, cram: Path, regions: Path | None, header: Path, gvcf: Path) -> list[list[str]]:
-    """Return the pipeline from CRAM to gVCF: every position of the regions, reference blocks with their depth.
+def call_commands(reference: Path, cram: Path, regions: Path | None, proposed: Path) -> list[list[str]]:
+    """Return the pipeline from CRAM to what bcftools proposes: every position, reference blocks with their depth.
 
     Args:
         reference: FASTA with its index.
         cram: sorted, indexed reads.
         regions: BED; None for the whole reference.
-        header: file with `##` lines to add.
-        gvcf: output, BGZF.
+        proposed: output, lightly compressed BCF: it is read twice and thrown away.
     """
     bcftools = tool_command("bcftools")
     only = ["-R", str(regions)] if regions else []
@@ -31,9 +31,13 @@ def call_commands(reference: Path, cram: Path, regions: Path | None, header: Pat
             *(*bcftools, "mpileup", "-Ou", "-f", str(reference), "-d", _DEEPEST, "-g", _BLOCK_DEPTHS),
             *("-a", "FORMAT/AD,FORMAT/DP", *only, str(cram)),
         ],
-        [*bcftools, "call", "-m", "-a", "GQ", "-g", _BLOCK_DEPTHS, "-Ou"],
-        [*bcftools, "annotate", "-h", str(header), "-Oz", "-o", str(gvcf), "-"],
+        [*bcftools, "call", "-m", "-a", "GQ", "-g", _BLOCK_DEPTHS, "-Ob1", "-o", str(proposed)],
     ]
+
+
+def gather_commands(parts: Sequence[Path], gvcf: Path) -> list[list[str]]:
+    """Return the command that puts the gVCFs of parts, in their order, behind one another."""
+    return [[*tool_command("bcftools"), "concat", "-Oz", "-o", str(gvcf), *map(str, parts)]]
 
 
 def variants_only_commands(reference: Path, gvcf: Path, vcf: Path) -> list[list[str]]:
@@ -54,11 +58,47 @@ def call_variants(reference: Path, cram: Path, regions: Path | None, *, header: 
     Raises:
         subprocess.CalledProcessError: where a tool failed.
     """
-    lines, proposed = gvcf.with_suffix(".header"), gvcf.with_suffix(".proposed")
-    lines.write_bytes(header)
-    run_pipeline(call_commands(reference, cram, regions, lines, proposed))
+    call_gvcf(reference, cram, regions, header=header, gvcf=gvcf)
+    finish_calls(reference, gvcf, vcf)
+
+
+def call_gvcf(
+    reference: Path,
+    cram: Path,
+    regions: Path | None,
+    *,
+    header: bytes,
+    gvcf: Path,
+    keep: Sequence[Region] | None = None,
+) -> None:
+    """Call one sample, or a part of it: `regions` is then a BED a little wider than the part, `keep` the part itself.
+
+    Raises:
+        subprocess.CalledProcessError: where a tool failed.
+    """
+    proposed = gvcf.with_suffix(".proposed")
+    run_pipeline(call_commands(reference, cram, regions, proposed))
     only = parse_regions(regions.read_bytes(), regions.name, None) if regions else None
-    refine_gvcf(reference, cram, proposed, only, gvcf)
+    refine_gvcf(reference, cram, proposed, only, gvcf, header=header.decode().splitlines(), keep=keep)
+    proposed.unlink()
+
+
+def gather_calls(reference: Path, parts: Sequence[Path], *, gvcf: Path, vcf: Path) -> None:
+    """Put the calls of the parts together, as if they had been called in one, and index both outputs.
+
+    Raises:
+        subprocess.CalledProcessError: where a tool failed.
+    """
+    run_pipeline(gather_commands(parts, gvcf))
+    finish_calls(reference, gvcf, vcf)
+
+
+def finish_calls(reference: Path, gvcf: Path, vcf: Path) -> None:
+    """Write the variants of a gVCF apart, and the indexes of both.
+
+    Raises:
+        subprocess.CalledProcessError: where a tool failed.
+    """
     run_pipeline(variants_only_commands(reference, gvcf, vcf))
     index_vcf(gvcf)
     index_vcf(vcf)

@@ -37,7 +37,16 @@ _MARK: Final = (
 Decided = tuple[Window, list[Genotype]]
 
 
-def refine_gvcf(reference: Path, cram: Path, raw: Path, regions: Sequence[Region] | None, gvcf: Path) -> None:
+def refine_gvcf(
+    reference: Path,
+    cram: Path,
+    raw: Path,
+    regions: Sequence[Region] | None,
+    gvcf: Path,
+    *,
+    header: Sequence[str] = (),
+    keep: Sequence[Region] | None = None,
+) -> None:
     """Write `raw` with the genotypes in windows around its indels decided anew.
 
     Args:
@@ -46,6 +55,8 @@ def refine_gvcf(reference: Path, cram: Path, raw: Path, regions: Sequence[Region
         raw: gVCF of that sample from bcftools.
         regions: outside of these nothing is called; None for the whole reference.
         gvcf: output, BGZF.
+        header: `##` lines to add.
+        keep: only what lies there is written, records by their position; None for all.
     """
     with pysam.FastaFile(str(reference)) as bases:
         with _open_unindexed(raw) as records:
@@ -56,10 +67,11 @@ def refine_gvcf(reference: Path, cram: Path, raw: Path, regions: Sequence[Region
             pysam.AlignmentFile(str(cram), reference_filename=str(reference)) as reads,
             _open_unindexed(raw) as records,
         ):
-            records.header.add_line(_MARK)
-            decided = _decide(windows, reads, bases, regions)
+            for line in (_MARK, *header):
+                records.header.add_line(line)
+            refined = put_in(records, _decide(windows, reads, bases, regions), bases)
             with pysam.VariantFile(str(gvcf), "wz", header=records.header) as sink:
-                for record in put_in(records, decided, bases):
+                for record in refined if keep is None else cut_to(refined, keep, bases):
                     sink.write(record)
 
 
@@ -113,21 +125,43 @@ def put_in(
         yield from _in_order(held, window, records.header, reference)
 
 
+def cut_to(
+    records: Iterable[pysam.VariantRecord], keep: Sequence[Region], reference: pysam.FastaFile
+) -> Iterator[pysam.VariantRecord]:
+    """Yield what of sorted records lies in `keep`: reference blocks cut to it, other records by their position."""
+    by_contig = _by_contig(keep)
+    for record in records:
+        there = by_contig.get(record.contig, [])
+        is_block = record.alts is None
+        for at in range(bisect_right(there, record.start, key=lambda region: region.end0), len(there)):
+            start0, end0 = max(record.start, there[at].start0), min(record.stop, there[at].end0)
+            if start0 >= end0:
+                break
+            if is_block:
+                yield _block(record, start0, end0, reference)
+            elif start0 == record.start:
+                yield record
+                break
+
+
 def _decide(
     windows: Sequence[Window],
     reads: pysam.AlignmentFile,
     reference: pysam.FastaFile,
     regions: Sequence[Region] | None,
 ) -> Iterator[Decided]:
-    by_contig: dict[str, list[Region]] | None = None
-    if regions is not None:
-        by_contig = defaultdict(list)
-        for region in merge_regions(list(regions)):
-            by_contig[region.contig].append(region)
+    by_contig = None if regions is None else _by_contig(regions)
     for window, touching in read_windows(windows, reads):
         found = genotype_reads(window, touching, reference)
         if found:
             yield window, [genotype for genotype in found if _is_inside(window, genotype, by_contig)]
+
+
+def _by_contig(regions: Sequence[Region]) -> dict[str, list[Region]]:
+    by_contig: dict[str, list[Region]] = defaultdict(list)
+    for region in merge_regions(list(regions)):
+        by_contig[region.contig].append(region)
+    return by_contig
 
 
 def _is_inside(window: Window, genotype: Genotype, by_contig: Mapping[str, Sequence[Region]] | None) -> bool:
@@ -195,14 +229,16 @@ def _cut_block(
     """Return a reference block without the 0-based positions `singles`; any other record as it is."""
     if record.alts is not None or not any(record.start <= at < record.stop for at in singles):
         return [record]
-    pieces = []
     edges = [record.start - 1, *(at for at in singles if record.start <= at < record.stop), record.stop]
-    for before, end0 in pairwise(edges):
-        start0 = before + 1
-        if start0 < end0:
-            piece = record.copy()
-            piece.start = start0
-            piece.alleles = reference.fetch(record.contig, start0, start0 + 1).upper(), "."  # pysam wants two
-            piece.stop = end0
-            pieces.append(piece)
-    return pieces
+    return [_block(record, before + 1, end0, reference) for before, end0 in pairwise(edges) if before + 1 < end0]
+
+
+def _block(record: pysam.VariantRecord, start0: int, end0: int, reference: pysam.FastaFile) -> pysam.VariantRecord:
+    """Return a reference block cut to 0-based, half-open bounds within it."""
+    if (start0, end0) == (record.start, record.stop):
+        return record
+    piece = record.copy()
+    piece.start = start0
+    piece.alleles = reference.fetch(record.contig, start0, start0 + 1).upper(), "."  # pysam wants two
+    piece.stop = end0
+    return piece

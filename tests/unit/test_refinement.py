@@ -9,7 +9,7 @@ import pytest
 
 from strandline.landing.regions import Region
 from strandline.variants.haplotypes import FLANK, MARGIN, Allele
-from strandline.variants.refinement import refine_gvcf
+from strandline.variants.refinement import cut_to, refine_gvcf
 from strandline.variants.windows import Window, assign_alleles, find_windows, lay_reads, reach, trim_allele
 
 RNG = np.random.default_rng(11)
@@ -215,3 +215,42 @@ def test_a_clipped_read_keeps_its_clipped_bases_and_has_one_anchor():
     assert not seen
     assert (laid[0].bases.decode(), laid[0].from_left) == (read.query_sequence, MARGIN - 20)
     assert laid[0].from_right is None
+
+
+def cut(folder: Path, reference: Path, keep: list[Region], *records: str) -> list[tuple[int, str, int]]:
+    """Return position, first base and last position of what lies in `keep`."""
+    with pysam.FastaFile(str(reference)) as bases, pysam.VariantFile(str(vcf(folder, *records))) as raw:
+        return [(r.pos, (r.ref or "")[0], r.stop) for r in cut_to(raw, keep, bases)]
+
+
+def test_a_part_keeps_its_share_of_a_block_and_the_records_that_begin_in_it(tmp_path, reference):
+    """ANA-04: what two neighbouring parts keep is everything once."""
+    records = [block(0, 300), single(300), block(301, AT0 - 1), insertion(), block(AT0, 1_000)]
+    deletion_edge = AT0 - 1  # 0-based start of the insertion's record
+    left = cut(tmp_path, reference, [Region("c", 0, 200), Region("c", 250, deletion_edge)], *records)
+    right = cut(tmp_path, reference, [Region("c", deletion_edge, 1_000)], *records)
+    assert left == [
+        (1, BASES[0], 200),
+        (251, BASES[250], 300),
+        (301, BASES[300], 301),
+        (302, BASES[301], deletion_edge),
+    ]
+    assert right == [(AT0, BASES[AT0 - 1], AT0), (AT0 + 1, BASES[AT0], 1_000)]
+
+
+def test_parts_called_apart_say_what_one_call_says(tmp_path, reference):
+    """The insertion lies across the edge of the parts; each sees it whole, and one keeps it."""
+    bam = write_bam(tmp_path / "a.bam", [*inserted_reads(10), *plain_reads(10)])
+    raw = vcf(tmp_path, block(0, AT0 - 1), insertion(), block(AT0, 1_000))
+    said = []
+    for edge in (AT0 - 1, AT0, AT0 + 5):
+        records = []
+        for keep in ([Region("c", 0, edge)], [Region("c", edge, len(BASES))]):
+            out = tmp_path / "part.vcf.gz"
+            refine_gvcf(reference, bam, raw, None, out, keep=keep, header=["##made=up"])
+            with pysam.VariantFile(str(out)) as written:
+                assert "##made=up" in str(written.header)
+                records += [(r.pos, r.alts, r.samples[0]["GT"]) for r in written if r.alts]
+        said.append(records)
+    assert said[0] == said[1] == said[2]
+    assert [(pos, alts) for pos, alts, _ in said[0]] == [(INSERTION[0], (INSERTION[2],)), (BEHIND[0], (BEHIND[2],))]

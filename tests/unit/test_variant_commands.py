@@ -12,7 +12,7 @@ from strandline.synthetic.family import make_family
 from strandline.synthetic.genome import CONTIG, make_genome, to_fasta, to_gff3
 from strandline.variants import annotation, filtering
 from strandline.variants.annotation import AnnotationSources, annotate_commands, annotate_variants
-from strandline.variants.calling import call_commands, variants_only_commands
+from strandline.variants.calling import call_commands, gather_commands, variants_only_commands
 from strandline.variants.filtering import SOFT_FILTERS, filter_commands, filter_variants
 from strandline.variants.provenance import Provenance, header_lines, read_programs, read_sources
 from strandline.variants.records import read_calls
@@ -22,23 +22,29 @@ BCFTOOLS = list(tool_command("bcftools"))
 REFERENCE, VCF, OUT = Path("/r/ref.fa"), Path("/s/in.vcf.gz"), Path("/s/out.vcf.gz")
 
 
-def test_calling_piles_up_with_depths_calls_every_site_and_adds_the_header():
+def test_calling_piles_up_with_depths_and_calls_every_site():
     """`mpileup -g` and `call -g` write reference blocks, split where the depth crosses 1, 10 or 20 reads."""
-    regions, header, gvcf = Path("/s/regions.bed"), Path("/s/lines"), Path("/s/calls.g.vcf.gz")
-    assert call_commands(REFERENCE, Path("/s/a.cram"), regions, header, gvcf) == [
+    regions, proposed = Path("/s/regions.bed"), Path("/s/proposed.bcf")
+    assert call_commands(REFERENCE, Path("/s/a.cram"), regions, proposed) == [
         [
             *(*BCFTOOLS, "mpileup", "-Ou", "-f", "/r/ref.fa", "-d", "1000", "-g", "1,10,20"),
             *("-a", "FORMAT/AD,FORMAT/DP", "-R", "/s/regions.bed", "/s/a.cram"),
         ],
-        [*BCFTOOLS, "call", "-m", "-a", "GQ", "-g", "1,10,20", "-Ou"],
-        [*BCFTOOLS, "annotate", "-h", "/s/lines", "-Oz", "-o", "/s/calls.g.vcf.gz", "-"],
+        [*BCFTOOLS, "call", "-m", "-a", "GQ", "-g", "1,10,20", "-Ob1", "-o", "/s/proposed.bcf"],
     ]
 
 
 def test_without_regions_the_whole_reference_is_called():
-    pile_up, *_ = call_commands(REFERENCE, Path("/s/a.cram"), None, Path("/s/lines"), OUT)
+    pile_up, *_ = call_commands(REFERENCE, Path("/s/a.cram"), None, OUT)
     assert "-R" not in pile_up
     assert pile_up[-1] == "/s/a.cram"
+
+
+def test_parts_are_put_behind_one_another():
+    parts = [Path("/s/part_1.g.vcf.gz"), Path("/s/part_2.g.vcf.gz")]
+    assert gather_commands(parts, OUT) == [
+        [*BCFTOOLS, "concat", "-Oz", "-o", "/s/out.vcf.gz", "/s/part_1.g.vcf.gz", "/s/part_2.g.vcf.gz"]
+    ]
 
 
 def test_variants_are_split_left_aligned_and_only_those_that_the_sample_carries():
