@@ -1,7 +1,7 @@
 """What a lab does at the door: register a reference, upload files, upload the manifest last."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +37,14 @@ class LocalFile:
 
 
 @dataclass(frozen=True, slots=True)
+class LocalReads:
+    """Where the reads of one read group lie: first and second mates in FASTQ; or one BAM or CRAM."""
+
+    paths: tuple[Path, ...]
+    read_group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
     """A manifest and where its files lie; of a signed package also the manifest's bytes and the signature."""
 
@@ -52,35 +60,42 @@ class Submission:
 
 def prepare_submission(
     sample: SampleDeclaration,
-    reads: tuple[Path, Path],
+    reads: Sequence[LocalReads],
     reference: ReferenceName,
     regions: Path | None,
     *,
-    read_group: str | None = None,
     hashed: Hashed = lambda _count: None,
 ) -> Submission:
     """Describe a sample's files, read side by side; their names in the landing bucket come from their roles.
 
     Raises:
-        RejectedInputError: `file_not_found` or `same_file_twice`.
+        RejectedInputError: `file_not_found`, `same_file_twice`, or a code of the manifest's rules on reads.
     """
-    files = sample_files(reads, regions, read_group)
+    files = sample_files(reads, regions)
     with ThreadPoolExecutor(len(files)) as pool:
         declared = tuple(pool.map(lambda file: _declare(file, hashed), files))
-    if declared[0].sha256 == declared[1].sha256:
-        raise RejectedInputError("same_file_twice", f"{reads[0]} and {reads[1]} have the same content: give both mates")
+    path_by_digest: dict[str, Path] = {}
+    for file, described in zip(files, declared, strict=True):
+        other = path_by_digest.get(described.sha256)
+        if other is not None:
+            raise RejectedInputError(
+                "same_file_twice", f"{other} and {file.path} have the same content: give both mates of each lane"
+            )
+        path_by_digest[described.sha256] = file.path
     return Submission(Manifest(sample=sample, reference=reference, files=declared), files)
 
 
-def sample_files(
-    reads: tuple[Path, Path], regions: Path | None, read_group: str | None = None
-) -> tuple[LocalFile, ...]:
-    """Return the files of a sample with the names that they land under."""
-    first, second = reads
-    files = [
-        LocalFile(first, f"reads_1.fastq{_suffix(first)}", FileRole.READS_1, read_group),
-        LocalFile(second, f"reads_2.fastq{_suffix(second)}", FileRole.READS_2, read_group),
-    ]
+def sample_files(reads: Sequence[LocalReads], regions: Path | None) -> tuple[LocalFile, ...]:
+    """Return the files of a sample with the names that they land under; several lanes are numbered from 1."""
+    files = []
+    for number, one in enumerate(reads, start=1):
+        lane = f"lane{number}_" if len(reads) > 1 else ""
+        if len(one.paths) == 1:
+            (path,) = one.paths
+            files.append(LocalFile(path, f"{lane}reads{path.suffix}", FileRole.ALIGNED_READS, one.read_group))
+            continue
+        for mate, role, path in zip((1, 2), (FileRole.READS_1, FileRole.READS_2), one.paths, strict=True):
+            files.append(LocalFile(path, f"{lane}reads_{mate}.fastq{_suffix(path)}", role, one.read_group))
     if regions:
         files.append(LocalFile(regions, "regions.bed", FileRole.REGIONS))
     return tuple(files)

@@ -1,16 +1,20 @@
 """`strandline run`: one sample in, results out."""
 
+import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 from pydantic import ValidationError
+from typer.core import TyperCommand
 
 from strandline.aws.deployment import Deployment
 from strandline.aws.submitting import (
+    LocalReads,
     Submission,
     prepare_submission,
     register_reference,
@@ -24,7 +28,7 @@ from strandline.cli.progress import show_hashing, show_uploads
 from strandline.cli.references import choose_reference
 from strandline.errors import RejectedInputError
 from strandline.journey import Artifact, SubmissionState, artifact_key, manifest_key
-from strandline.landing.manifest import ReferenceName, SampleDeclaration
+from strandline.landing.manifest import ALIGNED_SUFFIXES, READ_GROUP_NAME, ReferenceName, SampleDeclaration
 
 RESULTS: Final = (
     Artifact.CALLS,
@@ -47,28 +51,57 @@ class SampleInput:
     """One sample as the command line takes it."""
 
     sample: SampleDeclaration
-    reads: tuple[Path, Path]
+    reads: tuple[LocalReads, ...]
     reference: Path
     regions: Path | None
-    read_group: str | None = None
+
+
+class PairsCommand(TyperCommand):
+    """A command whose `--reads` takes two values, and may be given again: typer has no type for that."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Give the second value of each `--reads` an option of its own."""
+        spread: list[str] = []
+        left = list(args)
+        while left:
+            spread.append(left.pop(0))
+            if spread[-1] == "--reads":
+                if len(left) < 2 or any(value.startswith("--") for value in left[:2]):
+                    raise typer.BadParameter("--reads takes two files, the first and the second mates")
+                spread += [left.pop(0), "--reads", left.pop(0)]
+        return list(super().parse_args(ctx, spread))
+
+
+COMMAND_CLASS: Final = PairsCommand  # what `strandline.cli.main` makes the command of this module with
 
 
 def run_sample(
     sample: Annotated[str, typer.Option("--sample", help="Sample id: letters, digits, '_', '-', single dots.")],
-    reads: Annotated[tuple[Path, Path], typer.Option("--reads", help="First and second mates, FASTQ or FASTQ.gz.")],
     reference: Annotated[
         Path, typer.Option("--reference", help="FASTA, folder of a bundle, or NAME[/VERSION] of a registered one.")
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder for the results; made where it is absent.")],
+    reads: Annotated[
+        list[Path] | None,
+        typer.Option("--reads", metavar="R1 R2", help="First and second mates, FASTQ[.gz]; once for each lane."),
+    ] = None,
+    read_groups: Annotated[
+        list[str] | None,
+        typer.Option("--read-group", help="Flow cell and lane of each --reads, in their order; else lane1, lane2..."),
+    ] = None,
+    aligned: Annotated[
+        Path | None, typer.Option("--aligned", help="BAM or CRAM, aligned or not, in place of --reads.")
+    ] = None,
     regions: Annotated[Path | None, typer.Option("--regions", help="BED of the regions to analyse.")] = None,
     sex: Annotated[str, typer.Option("--sex", help="FEMALE, MALE or UNKNOWN.")] = "UNKNOWN",
     stage: StageOption = LOCAL,
 ) -> None:
-    """Take one sample from reads to a drafted report through the deployed workflow.
+    """Take one sample, of one lane or several, from reads to a drafted report through the deployed workflow.
 
     Example: strandline run --sample HG002 --reads R1.fq.gz R2.fq.gz --reference ref.fa.gz --out results
     """
-    given = SampleInput(declare_sample(sample, sex=sex), reads, reference, regions)
+    lanes = read_lanes(reads or [], read_groups or [], aligned)
+    given = SampleInput(declare_sample(sample, sex=sex), lanes, reference, regions)
     deployment = connect(stage, start=True)
     submission_id = send(deployment, given)
     watch(deployment, submission_id)
@@ -78,6 +111,25 @@ def run_sample(
         [(submission_id, settle(deployment, submission_id).state.value, str(out))],
         OutputFormat.TABLE,
     )
+
+
+def read_lanes(reads: Sequence[Path], read_groups: Sequence[str], aligned: Path | None) -> tuple[LocalReads, ...]:
+    """Return the lanes that the options name: first and second mates in turn, or one BAM or CRAM."""
+    if (aligned is None) is (not reads):
+        raise typer.BadParameter("give --reads R1 R2 (once for each lane) or --aligned FILE")
+    if aligned is not None:
+        if read_groups or aligned.suffix not in ALIGNED_SUFFIXES:
+            raise typer.BadParameter("--aligned takes a .bam or .cram, which names its read groups itself")
+        return (LocalReads((aligned,)),)
+    pairs = list(zip(reads[::2], reads[1::2], strict=True))
+    if read_groups and len(read_groups) != len(pairs):
+        raise typer.BadParameter("give --read-group once for each --reads, or not at all")
+    if any(not re.fullmatch(READ_GROUP_NAME, name) for name in read_groups):
+        raise typer.BadParameter("--read-group takes up to 64 letters, digits, '.', '_' and '-'")
+    names: Sequence[str | None] = read_groups or (
+        [None] if len(pairs) == 1 else [f"lane{number}" for number in range(1, len(pairs) + 1)]
+    )
+    return tuple(LocalReads(pair, name) for pair, name in zip(pairs, names, strict=True))
 
 
 def declare_sample(sample_id: str, *, sex: str = "UNKNOWN", subject_id: str | None = None) -> SampleDeclaration:
@@ -121,9 +173,7 @@ def describe(given: SampleInput, reference: ReferenceName) -> Submission:
     files = sample_files(given.reads, given.regions)
     sizes = [file.path.stat().st_size for file in files if file.path.is_file()]
     with show_hashing(sum(sizes)) as hashed:
-        return prepare_submission(
-            given.sample, given.reads, reference, given.regions, read_group=given.read_group, hashed=hashed
-        )
+        return prepare_submission(given.sample, given.reads, reference, given.regions, hashed=hashed)
 
 
 def send_prepared(deployment: Deployment, submission: Submission, submission_id: str) -> str:

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from strandline.aws.deployment import Deployment
+from strandline.aws.submitting import LocalReads
 from strandline.cli.analysis import SampleInput, declare_sample, fetch_results, send
 from strandline.cli.console import messages, results, say
 from strandline.cli.following import follow_all, settle
@@ -106,7 +107,7 @@ def _make_up(folder: Path) -> Demo:
         truth = folder / f"{person.sample_id}.truth.vcf"
         truth.write_text(to_vcf(person, genome))
         declared = declare_sample(person.sample_id, sex=person.sex, subject_id=person.subject_id)
-        samples.append(DemoSample(SampleInput(declared, reads, fasta, None), truth, ()))
+        samples.append(DemoSample(SampleInput(declared, (LocalReads(reads),), fasta, None), truth, ()))
     words = {ReferenceRole.GENE_MODELS: _MADE_UP, ReferenceRole.CLINVAR: f"assertions {_MADE_UP}, not ClinVar"}
     reference = make_reference(ReferenceSources(fasta, genes, assertions, words))
     placed = tuple(
@@ -133,7 +134,7 @@ def _find_data(folder: Path) -> Demo:
     confident = _one(folder, ("confident.bed",))
     declared = declare_sample(first.name.split("_R1", maxsplit=1)[0])
     sample = DemoSample(
-        SampleInput(declared, (first, second), reference.folder, regions),
+        SampleInput(declared, (LocalReads((first, second)),), reference.folder, regions),
         _one(folder, ("truth.vcf.gz", "truth.vcf")),
         tuple(bed for bed in (confident, regions) if bed),
     )

@@ -52,11 +52,12 @@ def build_app(arguments: list[str]) -> typer.Typer:
     asked = arguments[0] if arguments and arguments[0] in COMMANDS else None
     for name, (module, attribute) in COMMANDS.items():
         if asked in {None, name}:
-            command = getattr(import_module(f"strandline.cli.{module}"), attribute)
+            home = import_module(f"strandline.cli.{module}")
+            command = getattr(home, attribute)
             if isinstance(command, typer.Typer):
                 app.add_typer(command, name=name)
             else:
-                app.command(name)(command)
+                app.command(name, cls=getattr(home, "COMMAND_CLASS", None))(command)
     return app
 
 

@@ -9,6 +9,7 @@ import typer
 from pydantic import ValidationError
 
 from strandline.aws.deployment import Deployment
+from strandline.aws.submitting import LocalReads
 from strandline.cli.analysis import SampleInput, describe, free_name, is_sent, send, watch
 from strandline.cli.console import OutputFormat, print_rows, say
 from strandline.cli.ground import LOCAL, StageOption, connect
@@ -113,8 +114,8 @@ def _complete(
             raise RejectedInputError(
                 "invalid_site", "a site's code is up to 32 letters, digits, '.', '_' and '-': correct --site"
             ) from None
-    reads = folder / one.reads[0], folder / one.reads[1]
-    return SampleInput(sample, reads, named, folder / one.regions if one.regions else regions, one.read_group)
+    reads = tuple(LocalReads(tuple(folder / path for path in lane.files), lane.read_group) for lane in one.reads)
+    return SampleInput(sample, reads, named, folder / one.regions if one.regions else regions)
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

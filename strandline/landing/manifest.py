@@ -24,6 +24,7 @@ from strandline.errors import RejectedInputError
 from strandline.journey import MANIFEST_NAME, check_file_name, check_sample_id
 
 MANIFEST_LIMIT_BYTES = 1 << 20
+MOST_FILES: Final = 64
 ALIGNED_SUFFIXES: Final = (".bam", ".cram")
 PSEUDONYM: Final = r"PT(?:[0-9]{5}|[0-9]{2}[A-Z]{2}[0-9]{2}[A-Z]{2})"
 
@@ -143,7 +144,7 @@ class Manifest(_Frozen):
     manifest_version: Literal["1"] = "1"
     sample: SampleDeclaration
     reference: ReferenceName
-    files: Annotated[tuple[DeclaredFile, ...], Field(min_length=1, max_length=64)]
+    files: Annotated[tuple[DeclaredFile, ...], Field(min_length=1, max_length=MOST_FILES)]
 
     @model_validator(mode="after")
     def _files_agree(self) -> "Manifest":

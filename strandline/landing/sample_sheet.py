@@ -6,16 +6,16 @@ Convert, "Output files": `{Sample_ID}_S{number}_L{lane}_R{read}_001.fastq.gz`, s
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from pydantic import ValidationError
 
 from strandline.errors import RejectedInputError
 from strandline.landing import sheet_rules as rules
 from strandline.landing.findings import FindingLog
-from strandline.landing.manifest import PSEUDONYM, READ_GROUP_NAME, SampleDeclaration, Sex
+from strandline.landing.manifest import ALIGNED_SUFFIXES, MOST_FILES, PSEUDONYM, READ_GROUP_NAME, SampleDeclaration, Sex
 from strandline.landing.sheet_text import Row, read_rows
 
 
@@ -28,15 +28,25 @@ class Dialect(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SheetReads:
+    """The reads that one line names: first and second mates in FASTQ, or one BAM or CRAM."""
+
+    files: tuple[str, ...]
+    read_group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SheetSample:
-    """One sample of a sheet. Paths are as they stand there: relative to the sheet, unless absolute."""
+    """One sample of a sheet, its lanes together; `line` is its first.
+
+    Paths are as they stand there: relative to the sheet, unless absolute.
+    """
 
     line: int
     sample: SampleDeclaration
-    reads: tuple[str, str]
+    reads: tuple[SheetReads, ...]
     reference: str | None = None
     regions: str | None = None
-    read_group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +58,19 @@ class SampleSheet:
 
 
 _REQUIRED: Final = {
-    Dialect.STRANDLINE: ("sample", "reads_1", "reads_2"),
-    Dialect.SAREK: ("patient", "sample", "lane", "fastq_1", "fastq_2"),
+    Dialect.STRANDLINE: ("sample",),
+    Dialect.SAREK: ("patient", "sample"),
     Dialect.ILLUMINA: ("sample_id",),
+}
+_OF_PAIRS: Final = {  # must be there and filled where the reads are FASTQ
+    Dialect.STRANDLINE: ("reads_1", "reads_2"),
+    Dialect.SAREK: ("lane", "fastq_1", "fastq_2"),
+    Dialect.ILLUMINA: (),
+}
+_OF_ALIGNMENTS: Final = {  # or one of these, where they are BAM or CRAM
+    Dialect.STRANDLINE: ("aligned",),
+    Dialect.SAREK: ("bam", "cram"),
+    Dialect.ILLUMINA: (),
 }
 _FIELD_BY_COLUMN: Final = {  # of our own sheet, whose columns are the fields of the manifest
     "sample": "sample_id",
@@ -58,10 +78,11 @@ _FIELD_BY_COLUMN: Final = {  # of our own sheet, whose columns are the fields of
     **{name: name for name in ("sex", "assay", "platform", "library", "site", "trial", "consent")},
 }
 _WORDS: Final = frozenset({"sex", "assay", "platform", "consent"})  # enumerations, written in any case
-_LATER_STEPS: Final = ("bam", "bai", "cram", "crai", "spring_1", "spring_2", "table", "vcf")
+_LATER_STEPS: Final = ("spring_1", "spring_2", "table", "vcf")
+_INDEXES: Final = ("bai", "crai")  # passed over: reads are taken apart from front to end
 _OPTIONAL: Final = {
     Dialect.STRANDLINE: (*_FIELD_BY_COLUMN, "read_group", "reference", "regions"),
-    Dialect.SAREK: ("sex", "status", *_LATER_STEPS),
+    Dialect.SAREK: ("sex", "status", *_INDEXES, *_LATER_STEPS),
     Dialect.ILLUMINA: (
         *("lane", "index", "index2", "sample_name", "sample_project", "overridecycles", "adapterread1"),
         *("adapterread2", "adapterbehavior", "barcodemismatchesindex1", "barcodemismatchesindex2", "description"),
@@ -69,9 +90,9 @@ _OPTIONAL: Final = {
 }
 _SEX_BY_CHROMOSOMES: Final = {"XX": Sex.FEMALE, "XY": Sex.MALE, "NA": Sex.UNKNOWN, "": Sex.UNKNOWN}
 _SECTION: Final = re.compile(r"\[([A-Za-z0-9_]+)\]")
-_LANE_TOLD: Final = re.compile(r"[A-Za-z0-9_.-]{1,16}")
 _NAME_TOLD: Final = re.compile(r"[A-Za-z0-9_. -]{1,40}")
-_MOST_LANES: Final = 999
+_LAST_LANE: Final = 999
+_MOST_LANES_OF_A_SAMPLE: Final = (MOST_FILES - 1) // 2  # beside the regions
 
 
 def parse_sample_sheet(pieces: Iterable[bytes], log: FindingLog) -> SampleSheet:
@@ -81,7 +102,7 @@ def parse_sample_sheet(pieces: Iterable[bytes], log: FindingLog) -> SampleSheet:
 
     >>> body = b"patient,sample,lane,fastq_1,fastq_2\\nPT00042,HG002,1,a_1.fq.gz,a_2.fq.gz\\n"
     >>> sheet = parse_sample_sheet([body], FindingLog("samples.csv"))
-    >>> sheet.dialect.value, sheet.samples[0].reads
+    >>> sheet.dialect.value, sheet.samples[0].reads[0].files
     ('nf-core/sarek', ('a_1.fq.gz', 'a_2.fq.gz'))
     """
     rows = read_rows(pieces, log)
@@ -103,7 +124,11 @@ def _recognise(first: Row, log: FindingLog) -> Dialect | None:
     if _SECTION.fullmatch(first.cells[0]):
         return Dialect.ILLUMINA
     names = {cell.lower() for cell in first.cells}
-    for dialect, mark in ((Dialect.SAREK, "patient"), (Dialect.STRANDLINE, "reads_1")):
+    for dialect, mark in (
+        (Dialect.SAREK, "patient"),
+        (Dialect.STRANDLINE, "reads_1"),
+        (Dialect.STRANDLINE, "aligned"),
+    ):
         if {"sample", mark} <= names:
             return dialect
     is_split_otherwise = len(first.cells) == 1 and re.search(r"[;\t|]", first.cells[0])
@@ -113,48 +138,59 @@ def _recognise(first: Row, log: FindingLog) -> Dialect | None:
 
 def _read_table(dialect: Dialect, rows: Sequence[Row], log: FindingLog) -> list[SheetSample]:
     records = _records(dialect, rows, log)
+    read = _read_own
     if dialect is Dialect.SAREK:
-        records = _one_lane_each(records, "sample", log)
-        read = _read_sarek
-    else:
-        records = _one_line_each(records, log)
-        read = _read_own
-    return [sample for line, record in records if (sample := read(line, record, log))]
+        read, records = _read_sarek, _check_patients(records, log)
+    lines = [(record["sample"], read(line, record, log) if is_right else None) for line, record, is_right in records]
+    return _join_lanes(lines, "sample", log)
 
 
-_Records = list[tuple[int, dict[str, str]]]
+class _Record(NamedTuple):
+    """The values of a line by lower-case column; `is_right` where none that must be there is missing."""
+
+    line: int
+    values: dict[str, str]
+    is_right: bool
 
 
-def _records(dialect: Dialect, rows: Sequence[Row], log: FindingLog) -> _Records:
-    """Return each line's values by lower-case column; lines that lack one that must be there are left out."""
+def _records(dialect: Dialect, rows: Sequence[Row], log: FindingLog) -> list[_Record]:
+    """Return the lines; none where the header lacks a column that must be there."""
     header, *lines = rows
     names = _without_empty_end([cell.lower() for cell in header.cells])
-    known = {*_REQUIRED[dialect], *_OPTIONAL[dialect]}
+    pairs, alignments = _OF_PAIRS[dialect], _OF_ALIGNMENTS[dialect]
+    known = {*_REQUIRED[dialect], *pairs, *alignments, *_OPTIONAL[dialect]}
     for name in dict.fromkeys(names):
         told = name if _NAME_TOLD.fullmatch(name) else None
         if names.count(name) > 1:
             log.add(rules.COLUMN_REPEATED, line=header.line, field=told)
         if name not in known:
             log.add(rules.COLUMN_UNKNOWN, line=header.line, field=told)
-    missing = [name for name in _REQUIRED[dialect] if name not in names]
+    required = [*_REQUIRED[dialect], *([] if any(name in names for name in alignments) else pairs)]
+    missing = [name for name in required if name not in names]
     for name in missing:
         log.add(rules.COLUMN_MISSING, line=header.line, field=name)
-    records: _Records = []
-    for row in [] if missing else lines:
-        cells = _without_empty_end(row.cells)
-        if len(cells) > len(names) or (len(row.cells) < len(names) and dialect is not Dialect.ILLUMINA):
-            log.add(rules.COLUMNS_DIFFER, line=row.line, kind=f"{len(row.cells)} for {len(names)}")
-            continue
-        record = dict(zip(names, cells + [""] * (len(names) - len(cells)), strict=True))
-        starts_later = any(record.get(name) for name in _LATER_STEPS)
-        if starts_later:
-            log.add(rules.STARTS_LATER, line=row.line)
-        empty = [name for name in _REQUIRED[dialect] if not record[name]]
-        for name in [] if starts_later else empty:
-            log.add(rules.VALUE_MISSING, line=row.line, field=name)
-        if not empty and not starts_later:
-            records.append((row.line, record))
-    return records
+    return [] if missing else [_record(dialect, names, row, log) for row in lines]
+
+
+def _record(dialect: Dialect, names: Sequence[str], row: Row, log: FindingLog) -> _Record:
+    cells = _without_empty_end(row.cells)
+    values = dict.fromkeys(names, "") | dict(zip(names, cells, strict=False))
+    if len(cells) > len(names) or (len(row.cells) < len(names) and dialect is not Dialect.ILLUMINA):
+        log.add(rules.COLUMNS_DIFFER, line=row.line, kind=f"{len(row.cells)} for {len(names)}")
+        return _Record(row.line, values, False)
+    pairs = [name for name in _OF_PAIRS[dialect] if name != "lane"]
+    is_aligned = any(values.get(name) for name in _OF_ALIGNMENTS[dialect])
+    if any(values.get(name) for name in _LATER_STEPS):
+        log.add(rules.STARTS_LATER, line=row.line)
+        return _Record(row.line, values, False)
+    if is_aligned and any(values.get(name) for name in pairs):
+        log.add(rules.TWO_KINDS, line=row.line)
+        return _Record(row.line, values, False)
+    filled = [*_REQUIRED[dialect], *([] if is_aligned else _OF_PAIRS[dialect])]
+    empty = [name for name in filled if not values.get(name)]
+    for name in empty:
+        log.add(rules.VALUE_MISSING, line=row.line, field=name)
+    return _Record(row.line, values, not empty)
 
 
 def _without_empty_end(cells: Sequence[str]) -> list[str]:
@@ -163,32 +199,56 @@ def _without_empty_end(cells: Sequence[str]) -> list[str]:
     return list(cells[:width])
 
 
-def _one_line_each(records: _Records, log: FindingLog) -> _Records:
-    kept: dict[str, tuple[int, dict[str, str]]] = {}
-    for line, record in records:
-        if record["sample"] in kept:
-            log.add(rules.SAMPLE_REPEATED, line=line, field="sample")
-        else:
-            kept[record["sample"]] = line, record
-    return list(kept.values())
+def _check_patients(records: Sequence[_Record], log: FindingLog) -> list[_Record]:
+    """Mark lines wrong that give a sample to another patient than its first line does."""
+    patient_by_sample: dict[str, str] = {}
+    checked = []
+    for record in records:
+        patient = record.values["patient"]
+        is_same = patient_by_sample.setdefault(record.values["sample"], patient) == patient
+        if record.is_right and not is_same:
+            log.add(rules.LANES_DIFFER, line=record.line, field="patient")
+        checked.append(record._replace(is_right=record.is_right and is_same))
+    return checked
 
 
-def _one_lane_each(records: _Records, column: str, log: FindingLog) -> _Records:
-    """Keep the samples that come from one lane; tell the lanes of the others."""
-    by_sample: dict[str, _Records] = {}
-    for line, record in records:
-        by_sample.setdefault(record[column], []).append((line, record))
-    kept: _Records = []
-    for lines in by_sample.values():
-        lanes = list(dict.fromkeys(record["lane"] for _, record in lines))
-        if len(lanes) > 1:
-            told = ", ".join(lane if _LANE_TOLD.fullmatch(lane) else "?" for lane in lanes)
-            log.add(rules.SEVERAL_LANES, line=lines[1][0], field=column, kind=f"lanes {told}")
-        elif len(lines) > 1:
-            log.add(rules.SAMPLE_REPEATED, line=lines[1][0], field=column)
-        else:
-            kept += lines
-    return kept
+def _join_lanes(lines: Sequence[tuple[str, SheetSample | None]], column: str, log: FindingLog) -> list[SheetSample]:
+    """Put the lanes of each sample together; a sample is left out where one of its lines is wrong (None)."""
+    by_sample: dict[str, list[SheetSample | None]] = {}
+    for name, one in lines:
+        by_sample.setdefault(name, []).append(one)
+    samples = []
+    for found in by_sample.values():
+        lanes = [one for one in found if one is not None]
+        if len(lanes) == len(found) and _are_lanes_of_one(lanes, column, log):
+            samples.append(replace(lanes[0], reads=tuple(reads for one in lanes for reads in one.reads)))
+    return samples
+
+
+def _are_lanes_of_one(lanes: Sequence[SheetSample], column: str, log: FindingLog) -> bool:
+    first, *others = lanes
+    if not others:
+        return True
+    sets = [reads for one in lanes for reads in one.reads]
+    paths = [path for reads in sets for path in reads.files]
+    names = [reads.read_group for reads in sets]
+    aligned = [len(reads.files) == 1 for reads in sets]
+    wrong = None
+    if any(aligned):
+        wrong = rules.SEVERAL_ALIGNED if all(aligned) else rules.TWO_KINDS
+    elif None in names or len(set(names)) < len(names):
+        wrong = rules.SAMPLE_REPEATED
+    elif any(
+        (one.sample, one.reference, one.regions) != (first.sample, first.reference, first.regions) for one in others
+    ):
+        wrong = rules.LANES_DIFFER
+    elif len(lanes) > _MOST_LANES_OF_A_SAMPLE:
+        wrong = rules.TOO_MANY_LANES
+    elif len(set(paths)) < len(paths):
+        wrong = rules.FILE_REPEATED
+    if wrong is not None:
+        log.add(wrong, line=others[0].line, field=column)
+    return wrong is None
 
 
 def _read_own(line: int, record: Mapping[str, str], log: FindingLog) -> SheetSample | None:
@@ -197,14 +257,14 @@ def _read_own(line: int, record: Mapping[str, str], log: FindingLog) -> SheetSam
         for column, value in record.items()
         if column in _FIELD_BY_COLUMN and value
     }
+    files = (record["aligned"],) if record.get("aligned") else (record["reads_1"], record["reads_2"])
     return _sample(
         line,
         values,
-        (record["reads_1"], record["reads_2"]),
+        SheetReads(files, record.get("read_group") or None),
         log,
         reference=record.get("reference") or None,
         regions=record.get("regions") or None,
-        read_group=record.get("read_group") or None,
     )
 
 
@@ -222,7 +282,13 @@ def _read_sarek(line: int, record: Mapping[str, str], log: FindingLog) -> SheetS
     if status != "0":
         log.add(rules.TUMOUR if status == "1" else rules.VALUE_INVALID, line=line, field="status")
         return None
-    return _sample(line, values, (record["fastq_1"], record["fastq_2"]), log)
+    aligned = [record[name] for name in _OF_ALIGNMENTS[Dialect.SAREK] if record.get(name)]
+    if len(aligned) > 1:
+        log.add(rules.SEVERAL_ALIGNED, line=line)
+        return None
+    if aligned:
+        return _sample(line, values, SheetReads((aligned[0],)), log)
+    return _sample(line, values, SheetReads((record["fastq_1"], record["fastq_2"]), record["lane"]), log, lane="lane")
 
 
 def _read_illumina(rows: Sequence[Row], log: FindingLog) -> list[SheetSample]:
@@ -239,26 +305,31 @@ def _read_illumina(rows: Sequence[Row], log: FindingLog) -> list[SheetSample]:
         log.add(rules.SECTION_MISSING, field="BCLConvert_Data")
         return []
     records = _records(Dialect.ILLUMINA, data, log)
-    number_by_sample = {name: n for n, name in enumerate(dict.fromkeys(r["sample_id"] for _, r in records), start=1)}
-    if settings.get("nolanesplitting", "").lower() in {"true", "1"}:
-        first_by_sample: dict[str, tuple[int, dict[str, str]]] = {}
-        for line, record in records:
-            first_by_sample.setdefault(record["sample_id"], (line, record))
-        records = list(first_by_sample.values())
-        lane_by_line = {line: "" for line, _ in records}
-    elif any("lane" not in record for _, record in records):
+    is_split = settings.get("nolanesplitting", "").lower() not in {"true", "1"}
+    if is_split and any("lane" not in record.values for record in records):
         log.add(rules.LANE_MISSING, line=data[0].line, field="Lane")
         return []
-    else:
-        lane_by_line = _lanes(records, log)
-        records = _one_lane_each([pair for pair in records if pair[0] in lane_by_line], "sample_id", log)
-    samples = []
-    for line, record in records:
+    names = dict.fromkeys(record.values["sample_id"] for record in records if record.is_right)
+    number_by_sample = {name: number for number, name in enumerate(names, start=1)}
+    lines: list[tuple[str, SheetSample | None]] = []
+    for line, record, is_right in records if is_split else _first_lines(records):
         name = record["sample_id"]
-        stem = f"{name}_S{number_by_sample[name]}{lane_by_line[line]}"
-        pair = f"{stem}_R1_001.fastq.gz", f"{stem}_R2_001.fastq.gz"
-        samples.append(_sample(line, {"sample_id": name, "platform": "ILLUMINA"}, pair, log))
-    return [sample for sample in samples if sample]
+        lane = _lane(line, record["lane"], log) if is_right and is_split else None
+        if not is_right or (is_split and lane is None):
+            lines.append((name, None))
+            continue
+        stem = "_".join([name, f"S{number_by_sample[name]}", *([lane] if lane else [])])
+        pair = SheetReads((f"{stem}_R1_001.fastq.gz", f"{stem}_R2_001.fastq.gz"), lane)
+        lines.append((name, _sample(line, {"sample_id": name, "platform": "ILLUMINA"}, pair, log)))
+    return _join_lanes(lines, "sample_id", log)
+
+
+def _first_lines(records: Sequence[_Record]) -> list[_Record]:
+    """Return the first line of each sample: its lanes are in the same files."""
+    first_by_sample: dict[str, _Record] = {}
+    for record in records:
+        first_by_sample.setdefault(record.values["sample_id"], record)
+    return list(first_by_sample.values())
 
 
 def _split_sections(rows: Sequence[Row], log: FindingLog) -> dict[str, list[Row]]:
@@ -280,39 +351,41 @@ def _settings(rows: Sequence[Row]) -> dict[str, str]:
     return {row.cells[0].lower(): row.cells[1] for row in rows if len(row.cells) > 1}
 
 
-def _lanes(records: _Records, log: FindingLog) -> dict[int, str]:
-    """Return how each line's lane stands in file names; lines without a lane's number are left out."""
-    told: dict[int, str] = {}
-    for line, record in records:
-        lane = record["lane"]
-        if lane.isascii() and lane.isdecimal() and 1 <= int(lane[:9]) <= _MOST_LANES:
-            told[line] = f"_L{int(lane):03}"
-        else:
-            log.add(rules.VALUE_INVALID if lane else rules.VALUE_MISSING, line=line, field="Lane")
-    return told
+def _lane(line: int, lane: str, log: FindingLog) -> str | None:
+    """Return how a lane stands in file names; None where it is no lane's number."""
+    if lane.isascii() and lane.isdecimal() and 1 <= int(lane[:9]) <= _LAST_LANE:
+        return f"L{int(lane):03}"
+    log.add(rules.VALUE_INVALID if lane else rules.VALUE_MISSING, line=line, field="Lane")
+    return None
 
 
 def _sample(
     line: int,
     values: Mapping[str, str],
-    reads: tuple[str, str],
+    reads: SheetReads,
     log: FindingLog,
     *,
     reference: str | None = None,
     regions: str | None = None,
-    read_group: str | None = None,
+    lane: str = "read_group",
 ) -> SheetSample | None:
-    """Declare a sample; None where a value is none that a manifest takes."""
+    """Declare a sample with the reads of one line; None where a value is none that a manifest takes.
+
+    `lane` is the column that names the read group.
+    """
     is_right = True
-    for path in (*reads, reference, regions):
+    for path in (*reads.files, reference, regions):
         if path and "://" in path:
             log.add(rules.PATH_REMOTE, line=line)
             is_right = False
-    if reads[0] == reads[1]:
+    if len(set(reads.files)) < len(reads.files):
         log.add(rules.FILE_REPEATED, line=line)
         is_right = False
-    if read_group is not None and not re.fullmatch(READ_GROUP_NAME, read_group):
-        log.add(rules.VALUE_INVALID, line=line, field="read_group")
+    if len(reads.files) == 1 and (reads.read_group or not reads.files[0].endswith(ALIGNED_SUFFIXES)):
+        log.add(rules.ALIGNED_GROUP if reads.read_group else rules.ALIGNED_NAME, line=line)
+        is_right = False
+    if reads.read_group is not None and not re.fullmatch(READ_GROUP_NAME, reads.read_group):
+        log.add(rules.VALUE_INVALID, line=line, field=lane)
         is_right = False
     try:
         declared = SampleDeclaration.model_validate(dict(values))
@@ -323,7 +396,7 @@ def _sample(
     except RejectedInputError as error:
         log.add(rules.WITHDRAWN if error.code == "consent_withdrawn" else rules.SAMPLE_ID, line=line)
         return None
-    return SheetSample(line, declared, reads, reference, regions, read_group) if is_right else None
+    return SheetSample(line, declared, (reads,), reference, regions) if is_right else None
 
 
 def _column(field: str) -> str:
@@ -333,6 +406,6 @@ def _column(field: str) -> str:
 def _check_shared_files(samples: Sequence[SheetSample], log: FindingLog) -> None:
     owner_by_path: dict[str, str] = {}
     for sample in samples:
-        for path in sample.reads:
+        for path in (path for reads in sample.reads for path in reads.files):
             if owner_by_path.setdefault(path, sample.sample.sample_id) != sample.sample.sample_id:
                 log.add(rules.FILE_SHARED, line=sample.line)

@@ -37,7 +37,8 @@ FORMULA: Final = _error(
 UNKNOWN: Final = _error(
     "unknown",
     "the header is of no known kind of sample sheet",
-    "begin with sample,reads_1,reads_2,reference, or send a sheet of nf-core/sarek or of Illumina, version 2",
+    "begin with sample,reads_1,reads_2,reference or sample,aligned,reference, or send a sheet of nf-core/sarek or of "
+    "Illumina, version 2",
 )
 COLUMN_REPEATED: Final = _error("column_repeated", "a column stands twice in the header", "keep one")
 COLUMN_UNKNOWN: Final = _error("column_unknown", "a column is not known", "remove it or correct its name")
@@ -56,20 +57,40 @@ WITHDRAWN: Final = _error(
     "consent_withdrawn", "a subject withdrew consent", "take the sample out; destroy or return its data"
 )
 SAMPLE_REPEATED: Final = _error(
-    "sample_repeated", "a sample stands on two lines", "keep one; concatenate its files first where it has several"
+    "sample_repeated",
+    "a sample stands on two lines that do not name different lanes",
+    "keep one, or name the lane (read_group) of each",
 )
-SEVERAL_LANES: Final = Rule(
-    "several_lanes",
-    Level.ERROR,
-    _OURS,
-    "a sample has files of several lanes, and a submission takes one pair",
-    "concatenate the lanes in the same order for both mates (cat L001_R1 L002_R1 > R1), and list the pair once",
+LANES_DIFFER: Final = _error(
+    "lanes_differ",
+    "two lanes of a sample differ in more than lane and files",
+    "say the same of the sample on each line",
+)
+TOO_MANY_LANES: Final = _error(
+    "too_many_lanes",
+    "a sample has more lanes than a submission takes pairs, which is 31",
+    "concatenate lanes, in the same order for both mates (cat L001_R1 L002_R1 > R1)",
+)
+SEVERAL_ALIGNED: Final = _error(
+    "several_alignments", "a sample has several BAM or CRAM files", "merge them first (samtools merge)"
+)
+TWO_KINDS: Final = _error("two_kinds_of_reads", "a sample has FASTQ beside BAM or CRAM", "give the one or the other")
+ALIGNED_NAME: Final = _error(
+    "alignment_name", "the name of a BAM or CRAM does not end in .bam or .cram", "correct the path or rename the file"
+)
+ALIGNED_GROUP: Final = _error(
+    "alignment_read_group",
+    "a read group is named for a BAM or CRAM, which names its groups itself",
+    "leave read_group empty; the file's @RG lines are taken",
 )
 PATH_REMOTE: Final = _error("path_remote", "a path is a URL", "fetch the file and give its path on this machine")
-FILE_REPEATED: Final = _error("file_repeated", "both mates of a sample are the same file", "give both mates")
+FILE_REPEATED: Final = _error("file_repeated", "a sample has the same file twice", "give both mates of each lane")
 FILE_SHARED: Final = _warning("file_shared", "two samples have the same file", "check which one it belongs to")
 STARTS_LATER: Final = _error(
-    "starts_later", "a sample comes as BAM, CRAM, SPRING or VCF", "give a pair of FASTQ files", _SAREK
+    "starts_later",
+    "a sample comes as SPRING or VCF, or with a table of a later step",
+    "give FASTQ, BAM or CRAM",
+    _SAREK,
 )
 TUMOUR: Final = _error(
     "tumour", "a sample is a tumour, and variants are called as of the germline", "send normal samples", _SAREK

@@ -9,7 +9,7 @@ import pytest
 
 from strandline.aws.objects import S3Objects
 from strandline.aws.ranged_reading import CHUNK_BYTES
-from strandline.aws.submitting import prepare_submission, register_reference, upload_submission
+from strandline.aws.submitting import LocalReads, prepare_submission, register_reference, upload_submission
 from strandline.aws.uploading import FileToSend
 from strandline.errors import RejectedInputError, TemporaryError
 from strandline.journey import landing_key, manifest_key, reference_key
@@ -102,7 +102,7 @@ def test_the_manifest_goes_last_and_describes_what_was_uploaded(aws, tmp_path, r
     """ING-01, ING-02."""
     (tmp_path / "panel.bed").write_bytes(b"c\t0\t10\n")
     name = ReferenceName(name="slice", version="0c2b")
-    submission = prepare_submission(SAMPLE, reads, name, tmp_path / "panel.bed")
+    submission = prepare_submission(SAMPLE, [LocalReads(reads)], name, tmp_path / "panel.bed")
     landing, told = Recorded(aws.s3, "landing"), []
     upload_submission(landing, submission, "s-1", watch=lambda name, there, size: told.append((name, there == size)))
     assert landing.keys[-1] == manifest_key("s-1")
@@ -119,9 +119,9 @@ def test_the_manifest_goes_last_and_describes_what_was_uploaded(aws, tmp_path, r
 def test_a_file_that_is_not_there_or_is_given_twice_is_refused_before_anything_is_sent(tmp_path, reads):
     name = ReferenceName(name="slice", version="0c2b")
     with pytest.raises(RejectedInputError, match=r"^file_not_found: .*nowhere\.fq: No such file"):
-        prepare_submission(SAMPLE, (reads[0], tmp_path / "nowhere.fq"), name, None)
+        prepare_submission(SAMPLE, [LocalReads((reads[0], tmp_path / "nowhere.fq"))], name, None)
     with pytest.raises(RejectedInputError, match=r"^same_file_twice: "):
-        prepare_submission(SAMPLE, (reads[0], reads[0]), name, None)
+        prepare_submission(SAMPLE, [LocalReads((reads[0], reads[0]))], name, None)
 
 
 def test_a_reference_is_there_whole_or_not_at_all(aws, tmp_path):

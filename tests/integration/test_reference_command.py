@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from strandline.aws.registered_references import find_reference
+from strandline.aws.submitting import LocalReads
 from strandline.cli import reference as command
 from strandline.cli.analysis import SampleInput, prepare
 from strandline.cli.main import invoke
@@ -68,7 +69,7 @@ def test_a_sample_is_described_with_a_registered_reference_and_no_fasta(aws, str
     (tmp_path / "home/toy").mkdir(parents=True)  # a folder of that name that is no bundle
     monkeypatch.chdir(tmp_path / "home")
     deployment = SimpleNamespace(references=aws.bucket("references"), submissions=aws.table)
-    submission, _ = prepare(deployment, SampleInput(SAMPLE, reads, Path("toy"), None))
+    submission, _ = prepare(deployment, SampleInput(SAMPLE, (LocalReads(reads),), Path("toy"), None))
     assert submission.manifest.reference.name == "toy"
     with pytest.raises(RejectedInputError, match=r"^reference_unreadable: toi is no reference here"):
         choose_reference(Path("toi"), aws.bucket("references"))

@@ -9,7 +9,7 @@ import pytest
 
 from local_stage import lifecycle
 from strandline.aws.deployment import Deployment, Endpoint
-from strandline.aws.submitting import prepare_submission, register_reference, upload_submission
+from strandline.aws.submitting import LocalReads, prepare_submission, register_reference, upload_submission
 from strandline.cli.analysis import declare_sample
 from strandline.cli.following import follow
 from strandline.landing.manifest import Manifest, ReferenceName, derive_submission_id
@@ -87,7 +87,7 @@ class Lab:
         """Upload a sample and return its submission id without waiting."""
         register_reference(self.deployment.references, self.made_up.bundle, self.made_up.bundle_folder)
         submission = prepare_submission(
-            declare_sample(sample_id), reads or self.made_up.reads, self.made_up.reference_name, regions
+            declare_sample(sample_id), [LocalReads(reads or self.made_up.reads)], self.made_up.reference_name, regions
         )
         submission_id = submission.submission_id()
         upload_submission(self.deployment.landing, submission, submission_id)
@@ -96,7 +96,7 @@ class Lab:
     def manifest_of(self, sample_id: str) -> Manifest:
         """Return the manifest that `send` would upload."""
         return prepare_submission(
-            declare_sample(sample_id), self.made_up.reads, self.made_up.reference_name, None
+            declare_sample(sample_id), [LocalReads(self.made_up.reads)], self.made_up.reference_name, None
         ).manifest
 
     def manifest_id(self, sample_id: str) -> str:

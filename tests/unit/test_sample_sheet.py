@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from strandline.landing.findings import FindingLog
 from strandline.landing.manifest import Sex
-from strandline.landing.sample_sheet import Dialect, SampleSheet, parse_sample_sheet
+from strandline.landing.sample_sheet import Dialect, SampleSheet, SheetReads, parse_sample_sheet
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/sample_sheets.md"
 OURS = "sample,reads_1,reads_2,reference\n"
@@ -65,8 +65,8 @@ def test_our_own_sheet_says_all_that_a_manifest_takes():
     )
     assert said == {}
     (one,) = sheet.samples
-    assert one.read_group == "FC.1"
-    assert (one.reads, one.reference, one.regions) == (("a_R1.fq.gz", "a_R2.fq.gz"), "ref.fa", "t.bed")
+    assert one.reads == (SheetReads(("a_R1.fq.gz", "a_R2.fq.gz"), "FC.1"),)
+    assert (one.reference, one.regions) == ("ref.fa", "t.bed")
     assert one.sample.model_dump(mode="json") == {
         "sample_id": "HG002",
         "subject_id": "PT00042",
@@ -83,9 +83,10 @@ def test_our_own_sheet_says_all_that_a_manifest_takes():
 def test_the_sheets_of_the_sarek_documentation_are_read_or_refused_as_the_workflow_can_take_them():
     sheet, said = parse(SAREK_MINIMAL)
     assert (sheet.dialect, said) == (Dialect.SAREK, {"sheet_patient_kept_back": 1})
-    assert sheet.samples[0].reads == ("test_1.fastq.gz", "test_2.fastq.gz")
+    assert sheet.samples[0].reads == (SheetReads(("test_1.fastq.gz", "test_2.fastq.gz"), "lane_1"),)
     assert sheet.samples[0].sample.subject_id is None
-    assert parse(SAREK_BAM)[1] == {"sheet_column_missing": 2}
+    unaligned, said = parse(SAREK_BAM)
+    assert (unaligned.samples[0].reads, said) == ((SheetReads(("test.bam",)),), {"sheet_patient_kept_back": 1})
     full, said = parse(SAREK_FULL)
     assert [(one.sample.sample_id, one.sample.sex) for one in full.samples] == [("normal_sample", Sex.FEMALE)]
     assert said == {"sheet_patient_kept_back": 2, "sheet_tumour": 1}
@@ -102,33 +103,96 @@ def test_a_pseudonym_of_a_sarek_sheet_is_sent_and_its_sex_is_translated():
     assert said == {"sheet_sex_other": 1}
 
 
-def test_several_lanes_of_a_sample_are_refused_and_told():
-    log = FindingLog("samples.csv")
-    sheet = parse_sample_sheet([SAREK_LANES.encode()], log)
-    assert sheet.samples == ()
-    assert log.first_error is not None
-    assert (log.first_error.rule.code, log.first_error.line) == ("several_lanes", 3)
-    assert log.first_error.kind == "lanes lane_1, lane_2, lane_3"
-    assert "concatenate the lanes" in log.first_error.message
+def test_the_lanes_of_a_sample_of_the_sarek_documentation_are_one_sample():
+    """ING-05: the pairs stand in the order of the sheet, each under its lane."""
+    sheet, said = parse(SAREK_LANES)
+    (one,) = sheet.samples
+    assert one.reads == tuple(
+        SheetReads((f"test_L00{lane}_1.fastq.gz", f"test_L00{lane}_2.fastq.gz"), f"lane_{lane}") for lane in (1, 2, 3)
+    )
+    assert (one.line, said) == (2, {"sheet_patient_kept_back": 3})
+
+
+def test_the_same_sample_on_several_lines_of_our_own_sheet_is_one_sample_of_several_lanes():
+    header = "sample,reads_1,reads_2,read_group,library\n"
+    sheet, said = parse(header + "s,a,b,FC.1,x\nt,c,d,,x\ns,e,f,FC.2,x\n")
+    assert said == {}
+    assert [(one.sample.sample_id, one.reads) for one in sheet.samples] == [
+        ("s", (SheetReads(("a", "b"), "FC.1"), SheetReads(("e", "f"), "FC.2"))),
+        ("t", (SheetReads(("c", "d")),)),
+    ]
+
+
+def test_a_bam_or_cram_stands_in_place_of_a_pair():
+    header = "sample,reads_1,reads_2,aligned\n"
+    sheet, said = parse(header + "s,,,a.bam\nt,b,c,\nu,,,d.cram\n")
+    assert said == {}
+    assert [one.reads[0].files for one in sheet.samples] == [("a.bam",), ("b", "c"), ("d.cram",)]
+    assert [one.reads[0].files for one in parse("sample,aligned\ns,a.bam\n")[0].samples] == [("a.bam",)]
+    later = "patient,sex,status,sample,lane,bam,bai\nPT00042,XY,0,s,,a.bam,a.bam.bai\n"
+    assert [one.reads[0].files for one in parse(later)[0].samples] == [("a.bam",)]
+
+
+LANES = "sample,reads_1,reads_2,read_group,aligned,sex\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (LANES + "s,a,b,1,,\ns,c,d,1,,\n", "sheet_sample_repeated"),
+        (LANES + "s,a,b,1,,\ns,c,d,,,\n", "sheet_sample_repeated"),
+        (LANES + "s,a,b,1,,male\ns,c,d,2,,female\n", "sheet_lanes_differ"),
+        (LANES + "s,a,b,1,,\ns,a,d,2,,\n", "sheet_file_repeated"),
+        (LANES + "s,a,b,1,,\ns,,,,c.bam,\n", "sheet_two_kinds_of_reads"),
+        (LANES + "s,a,b,1,c.bam,\n", "sheet_two_kinds_of_reads"),
+        (LANES + "s,,,,a.bam,\ns,,,,b.bam,\n", "sheet_several_alignments"),
+        (LANES + "s,,,1,a.bam,\n", "sheet_alignment_read_group"),
+        (LANES + "s,,,,a.sam,\n", "sheet_alignment_name"),
+        (LANES + "s,,,,,\n", "sheet_value_missing"),
+        (LANES + "s,a,b,FC 1,,\n", "sheet_value_invalid"),
+        (LANES + "".join(f"s,a{n},b{n},{n},,\n" for n in range(32)), "sheet_too_many_lanes"),
+        ("patient,sample,lane,fastq_1,fastq_2\np,s,1,a,b\nq,s,2,c,d\n", "sheet_lanes_differ"),
+        ("patient,sample,lane,fastq_1,fastq_2\np,s,1,a,b\np,s,1,c,d\n", "sheet_sample_repeated"),
+        ("patient,sample,lane,fastq_1,fastq_2\np,s,lane 1,a,b\n", "sheet_value_invalid"),
+        ("patient,sample,lane,bam,cram\np,s,1,a.bam,a.cram\n", "sheet_several_alignments"),
+        (ILLUMINA + "1,Second,GGGGGGGGGG,AGGTCAGATA\n", "sheet_sample_repeated"),
+    ],
+)
+def test_lanes_that_are_not_told_apart_or_do_not_agree_are_refused(body, code):
+    sheet, said = parse(body)
+    assert code in said
+    assert [one.sample.sample_id for one in sheet.samples] == (["First"] if body.startswith("[Header]") else [])
+
+
+def test_a_sample_is_left_out_where_one_of_its_lanes_is_wrong():
+    sheet, said = parse(LANES + "s,a,b,1,,\ns,c,,2,,\nt,e,f,,,\n")
+    assert [one.sample.sample_id for one in sheet.samples] == ["t"]
+    assert said == {"sheet_value_missing": 1}
 
 
 def test_file_names_of_an_illumina_sheet_follow_bcl_convert():
     sheet, said = parse(ILLUMINA)
     assert (sheet.dialect, said) == (Dialect.ILLUMINA, {})
     assert [one.reads for one in sheet.samples] == [
-        ("Second_S1_L001_R1_001.fastq.gz", "Second_S1_L001_R2_001.fastq.gz"),
-        ("First_S2_L002_R1_001.fastq.gz", "First_S2_L002_R2_001.fastq.gz"),
+        (SheetReads(("Second_S1_L001_R1_001.fastq.gz", "Second_S1_L001_R2_001.fastq.gz"), "L001"),),
+        (SheetReads(("First_S2_L002_R1_001.fastq.gz", "First_S2_L002_R2_001.fastq.gz"), "L002"),),
     ]
 
 
-def test_one_sample_on_two_lanes_is_refused_unless_the_converter_merged_them():
+def test_one_sample_on_two_lanes_has_a_pair_of_each_unless_the_converter_merged_them():
     two_lanes = ILLUMINA + "3,Second,ATCCACTGAG,AGGTCAGATA\n"
     sheet, said = parse(two_lanes)
-    assert said == {"several_lanes": 1}
-    assert [one.sample.sample_id for one in sheet.samples] == ["First"]
+    assert said == {}
+    assert [reads.files[0] for reads in sheet.samples[0].reads] == [
+        "Second_S1_L001_R1_001.fastq.gz",
+        "Second_S1_L003_R1_001.fastq.gz",
+    ]
     merged, said = parse(two_lanes.replace("SoftwareVersion,4.1.5", "NoLaneSplitting,true"))
     assert said == {}
-    assert [one.reads[0] for one in merged.samples] == ["Second_S1_R1_001.fastq.gz", "First_S2_R1_001.fastq.gz"]
+    assert [one.reads[0].files[0] for one in merged.samples] == [
+        "Second_S1_R1_001.fastq.gz",
+        "First_S2_R1_001.fastq.gz",
+    ]
 
 
 def test_without_a_lane_column_file_names_are_known_only_where_lanes_are_merged():
@@ -199,7 +263,7 @@ def test_what_is_wrong_with_an_illumina_sheet_has_a_code(before, after, code):
         (b"sample,reads_1,reads_2,sex\ns,a,b,maybe\n", "sheet_value_invalid"),
         (b"sample,reads_1,reads_2,subject\ns,a,b,Meier\n", "sheet_value_invalid"),
         (b"sample,reads_1,reads_2,consent\ns,a,b,withdrawn\n", "sheet_consent_withdrawn"),
-        (b"patient,sample,lane,fastq_1,fastq_2,bam\np,s,1,a,b,c.bam\n", "sheet_starts_later"),
+        (b"patient,sample,lane,fastq_1,fastq_2,spring_1\np,s,1,,,c.spring\n", "sheet_starts_later"),
         (SAREK.encode() + b"PT00042,s,1,a,b\nPT00042,s,1,a,b\n", "sheet_sample_repeated"),
     ],
 )
@@ -220,14 +284,14 @@ def test_what_spreadsheets_add_is_no_mistake():
     body = b"\xef\xbb\xbf" + (OURS + '"s","a b.fq","ü.fq",r,,\n\n,,,,\n').replace("\n", "\r\n").encode()
     sheet, said = parse(body)
     assert said == {}
-    assert sheet.samples[0].reads == ("a b.fq", "ü.fq")
+    assert sheet.samples[0].reads[0].files == ("a b.fq", "ü.fq")
     assert sheet.samples[0].line == 2
 
 
 def test_every_sheet_in_the_documentation_is_right():
     sheets = [parse(text) for text in re.findall(r"```csv\n(.*?)```", PAGE.read_text(), re.DOTALL)]
-    assert [sheet.dialect for sheet, _ in sheets] == list(Dialect)
-    assert [said for _, said in sheets] == [{}, {}, {}]
+    assert [sheet.dialect for sheet, _ in sheets] == [*Dialect, Dialect.STRANDLINE, Dialect.STRANDLINE]
+    assert [(len(sheet.samples), said) for sheet, said in sheets] == [(1, {})] * 5
 
 
 _ids = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,20}", fullmatch=True)
@@ -236,15 +300,29 @@ _paths = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), mi
 )
 
 
-@given(st.dictionaries(_ids, st.tuples(_paths, _paths).filter(lambda pair: pair[0] != pair[1]), min_size=1, max_size=5))
-def test_what_is_written_as_a_sheet_is_read_back(reads_by_sample):
+_pairs = st.tuples(_paths, _paths)
+_lanes = st.lists(_pairs, min_size=1, max_size=4).filter(lambda lanes: len({*sum(lanes, ())}) == 2 * len(lanes))
+
+
+@given(st.dictionaries(_ids, _lanes, min_size=1, max_size=5))
+def test_what_is_written_as_a_sheet_is_read_back(lanes_by_sample):
     written = io.StringIO()
     csv.writer(written).writerows(
-        [("sample", "reads_1", "reads_2"), *((sample, *reads) for sample, reads in reads_by_sample.items())]
+        [
+            ("sample", "reads_1", "reads_2", "read_group"),
+            *(
+                (sample, *pair, f"L{number}")
+                for sample, lanes in lanes_by_sample.items()
+                for number, pair in enumerate(lanes)
+            ),
+        ]
     )
     sheet, said = parse(written.getvalue())
     assert set(said) <= {"sheet_file_shared"}
-    assert {one.sample.sample_id: one.reads for one in sheet.samples} == reads_by_sample
+    assert {one.sample.sample_id: one.reads for one in sheet.samples} == {
+        sample: tuple(SheetReads(pair, f"L{number}") for number, pair in enumerate(lanes))
+        for sample, lanes in lanes_by_sample.items()
+    }
 
 
 @given(st.binary(max_size=300), st.sampled_from([OURS, SAREK, ILLUMINA, ""]))
