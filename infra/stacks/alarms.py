@@ -48,17 +48,7 @@ class AlarmsStack(PartStack):
             "Landed objects wait to be registered",
             threshold=_OLDEST_MESSAGE_S,
         )
-        state_machine = workflow.workflow.state_machine
-        self._alarm(
-            "ExecutionsFailed",
-            state_machine.metric_failed(period=period, statistic="Sum"),
-            "A submission ended in failure: its item in the submissions table says why",
-        )
-        self._alarm(
-            "ExecutionsTimedOut",
-            state_machine.metric_timed_out(period=period, statistic="Sum"),
-            "A submission took longer than the workflow allows",
-        )
+        self._watch_workflows(workflow, period)
         for function in (*intake.functions, *workflow.functions.values(), api.function):
             self._alarm(
                 f"{function.name.title().replace('_', '')}Errors",
@@ -81,6 +71,32 @@ class AlarmsStack(PartStack):
                 f"A submission was set aside: {description}",
             )
         self._tell_of_failed_jobs(compute, workflow)
+
+    def _watch_workflows(self, workflow: WorkflowStack, period: Duration) -> None:
+        state_machine, ahead = workflow.workflow.state_machine, workflow.ahead.state_machine
+        for construct_id, metric, description in (
+            (
+                "ExecutionsFailed",
+                state_machine.metric_failed(period=period, statistic="Sum"),
+                "A submission ended in failure: its item in the submissions table says why",
+            ),
+            (
+                "ExecutionsTimedOut",
+                state_machine.metric_timed_out(period=period, statistic="Sum"),
+                "A submission took longer than the workflow allows",
+            ),
+            (
+                "ValidationsAheadFailed",
+                ahead.metric_failed(period=period, statistic="Sum"),
+                "Files could not be validated ahead, by no fault of theirs: their submission does it when it starts",
+            ),
+            (
+                "ValidationsAheadTimedOut",
+                ahead.metric_timed_out(period=period, statistic="Sum"),
+                "Validating files ahead took longer than its workflow allows: their submission does it when it starts",
+            ),
+        ):
+            self._alarm(construct_id, metric, description)
 
     def _alarm(self, construct_id: str, metric: cloudwatch.IMetric, description: str, *, threshold: float = 1) -> None:
         alarm = cloudwatch.Alarm(

@@ -118,16 +118,23 @@ class IntakeStack(PartStack):
             timeout_s=timeout_s,
         )
 
+    @staticmethod
+    def _machines(workflow: WorkflowStack) -> dict[str, str]:
+        """The state machines that a landed file may start, by the variable that names each."""
+        return {
+            "STATE_MACHINE_ARN": workflow.workflow.state_machine.state_machine_arn,
+            "VALIDATE_AHEAD_ARN": workflow.ahead.state_machine.state_machine_arn,
+        }
+
     def _register_object(
         self, storage: StorageStack, catalog: CatalogStack, workflow: WorkflowStack
     ) -> PlatformFunction:
-        state_machine = workflow.workflow.state_machine
         registering = self._function(
             "register_object",
             {
                 "LANDING_BUCKET": storage.landing.name,
                 "SUBMISSIONS_TABLE": catalog.submissions.name,
-                "STATE_MACHINE_ARN": state_machine.state_machine_arn,
+                **self._machines(workflow),
                 "INTAKE_QUEUE_URL": self.queue.queue_url,
             },
             [
@@ -135,7 +142,7 @@ class IntakeStack(PartStack):
                 *read_items(catalog.submissions),
                 *write_items(catalog.submissions),
                 *receive_messages(self.queue.queue_arn, self._key),
-                Permission(actions=["states:StartExecution"], resources=[state_machine.state_machine_arn]),
+                Permission(actions=["states:StartExecution"], resources=list(self._machines(workflow).values())),
             ],
             _REGISTER_TIMEOUT_S,
         )
@@ -149,13 +156,12 @@ class IntakeStack(PartStack):
         return registering
 
     def _sweep_landing(self, storage: StorageStack, catalog: CatalogStack, workflow: WorkflowStack) -> PlatformFunction:
-        state_machine = workflow.workflow.state_machine
         sweeping = self._function(
             "sweep_landing",
             {
                 "LANDING_BUCKET": storage.landing.name,
                 "SUBMISSIONS_TABLE": catalog.submissions.name,
-                "STATE_MACHINE_ARN": state_machine.state_machine_arn,
+                **self._machines(workflow),
                 "SWEEP_SETTLED_S": str(_SWEEP_SETTLED_S),
                 "SWEEP_WINDOW_S": str(2 * self._stage.incomplete_after_s),
             },
@@ -164,7 +170,7 @@ class IntakeStack(PartStack):
                 *list_versions(storage.landing),
                 *read_items(catalog.submissions),
                 *write_items(catalog.submissions),
-                Permission(actions=["states:StartExecution"], resources=[state_machine.state_machine_arn]),
+                Permission(actions=["states:StartExecution"], resources=list(self._machines(workflow).values())),
             ],
             600,
         )

@@ -28,7 +28,7 @@ _SUBMISSIONS = "submissions/"
 
 
 class WorkflowStack(PartStack):
-    """`sample_to_release` and what it calls."""
+    """`sample_to_release`, `validate_ahead`, and what they call."""
 
     def __init__(
         self,
@@ -50,8 +50,10 @@ class WorkflowStack(PartStack):
         )
         self.alerts = self._alerts()
         self.functions = self._functions(storage, catalog)
-        self.workflow = self._workflow(compute)
+        self.workflow = self._sample_to_release(compute)
+        self.ahead = self._validate_ahead(compute)
         CfnOutput(self, "SampleToReleaseArn", value=self.workflow.state_machine.state_machine_arn)
+        CfnOutput(self, "ValidateAheadArn", value=self.ahead.state_machine.state_machine_arn)
         CfnOutput(self, "AlertsTopicArn", value=self.alerts.topic_arn)
 
     def _alerts(self) -> sns.Topic:
@@ -165,27 +167,30 @@ class WorkflowStack(PartStack):
         ]
         return {function.name: function for function in functions}
 
-    def _workflow(self, compute: ComputeStack) -> Workflow:
-        functions = {_title(name): function.function for name, function in self.functions.items()}
-        jobs = {_title(name): job.definition for name, job in compute.job_by_name.items()}
+    def _sample_to_release(self, compute: ComputeStack) -> Workflow:
+        return self._workflow("sample_to_release", compute, list(self.functions), sorted(compute.job_by_name))
+
+    def _validate_ahead(self, compute: ComputeStack) -> Workflow:
+        return self._workflow("validate_ahead", compute, ["validate_files"], ["validate_files"])
+
+    def _workflow(self, name: str, compute: ComputeStack, functions: list[str], jobs: list[str]) -> Workflow:
+        """A workflow that may call these functions and run these jobs on the CPU queue."""
+        function_arns = {function: self.functions[function].function.function_arn for function in functions}
         queue = compute.cpu_queue.attr_job_queue_arn
         return Workflow(
             self,
-            "SampleToRelease",
-            name="sample_to_release",
+            _title(name),
+            name=name,
             stage=self._stage,
             names=self._names,
             substitutions={
                 "CpuQueueArn": queue,
-                **{f"{name}FunctionArn": function.function_arn for name, function in functions.items()},
-                **{f"{name}JobArn": job.ref for name, job in jobs.items()},
+                **{f"{_title(function)}FunctionArn": arn for function, arn in function_arns.items()},
+                **{f"{_title(job)}JobArn": compute.job_by_name[job].definition.ref for job in jobs},
             },
             permissions=[
-                Permission(
-                    actions=["lambda:InvokeFunction"],
-                    resources=[function.function_arn for function in functions.values()],
-                ),
-                *_run_jobs(self._names, queue, sorted(compute.job_by_name)),
+                Permission(actions=["lambda:InvokeFunction"], resources=list(function_arns.values())),
+                *_run_jobs(self._names, queue, jobs),
             ],
             key=self._key,
         )

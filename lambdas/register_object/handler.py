@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
-from strandline.aws.executions import Workflow
+from strandline.aws.executions import ValidationAhead, Workflow
 from strandline.aws.intake import Intake, Registered
 from strandline.aws.intake_queue import IntakeQueue
 from strandline.aws.objects import S3Objects
@@ -33,6 +33,7 @@ def intake() -> Intake:
         SubmissionsTable(boto3.client("dynamodb"), settings.submissions_table),
         S3Objects(boto3.client("s3"), settings.landing_bucket),
         Workflow(boto3.client("stepfunctions"), settings.state_machine_arn),
+        ValidationAhead(boto3.client("stepfunctions"), settings.validate_ahead_arn),
     )
 
 
@@ -70,6 +71,9 @@ def register(record: SQSRecord) -> None:
     if outcome is Registered.STARTED:
         metrics.add_metric(name="SubmissionsStarted", unit=MetricUnit.Count, value=1)
         logger.info("workflow started")
+    elif outcome is Registered.AHEAD:
+        metrics.add_metric(name="ValidationsStartedAhead", unit=MetricUnit.Count, value=1)
+        logger.info("validation of complete files started while others are still to come")
     elif outcome is Registered.LATE:
         metrics.add_metric(name="LateObjects", unit=MetricUnit.Count, value=1)
         logger.warning("a file came after the start: it is kept and not analysed")

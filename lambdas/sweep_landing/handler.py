@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.parser import event_parser
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AwareDatetime, BaseModel
 
-from strandline.aws.executions import Workflow
+from strandline.aws.executions import ValidationAhead, Workflow
 from strandline.aws.intake import Intake
 from strandline.aws.objects import S3Objects
 from strandline.aws.settings import SweepSettings
@@ -36,6 +36,7 @@ def intake() -> Intake:
         SubmissionsTable(boto3.client("dynamodb"), settings().submissions_table),
         S3Objects(boto3.client("s3"), settings().landing_bucket),
         Workflow(boto3.client("stepfunctions"), settings().state_machine_arn),
+        ValidationAhead(boto3.client("stepfunctions"), settings().validate_ahead_arn),
     )
 
 

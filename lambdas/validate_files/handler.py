@@ -12,13 +12,14 @@ from strandline.aws.objects import S3Objects
 from strandline.aws.settings import ValidationSettings
 from strandline.aws.submissions import SubmissionsTable
 from strandline.aws.telemetry import logger, metrics, tracer
-from strandline.aws.validation import declared_size_bytes, read_landed_manifest, validate_submission
+from strandline.aws.validation import Validation, read_landed_manifest
 
 
 class ValidationRequest(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
-    """What the state machine asks for."""
+    """What a state machine asks for: the whole submission, or one unit of it while others still arrive."""
 
     submission_id: str
+    unit: str | None = None
 
 
 @cache
@@ -47,15 +48,25 @@ def lambda_handler(event: ValidationRequest, context: LambdaContext) -> dict[str
     logger.append_keys(submission_id=event.submission_id)
     metrics.add_metric(name="ValidationsStarted", unit=MetricUnit.Count, value=1)
     landing = bucket(settings().landing_bucket)
-    manifest = read_landed_manifest(submissions(), landing, event.submission_id)
-    if declared_size_bytes(manifest) > settings().lambda_validation_limit_bytes:
-        return {"verdict": "TOO_LARGE"}
-    summary = validate_submission(
+    landed = {file.name: file for file in submissions().landed_files(event.submission_id)}
+    validation = Validation(
         event.submission_id,
-        manifest,
+        read_landed_manifest(landing, event.submission_id, landed),
+        landed,
         table=submissions(),
         landing=landing,
         references=bucket(settings().references_bucket),
     )
-    metrics.add_metric(name="ReadPairsValidated", unit=MetricUnit.Count, value=summary.pair_count)
+    to_read = validation.unread_bytes() if event.unit is None else validation.unit_bytes(event.unit)
+    if to_read > settings().lambda_validation_limit_bytes:
+        return {"verdict": "TOO_LARGE"}
+    if event.unit is not None:
+        outcome = validation.validate_ahead(event.unit)
+        metrics.add_metric(name="UnitsValidatedAhead", unit=MetricUnit.Count, value=1)
+        logger.info("a unit was validated ahead", extra={"verdict": outcome})
+        return {"verdict": outcome}
+    validated = validation.validate()
+    metrics.add_metric(name="ReadPairsValidated", unit=MetricUnit.Count, value=validated.pair_count)
+    metrics.add_metric(name="AlignmentRecordsValidated", unit=MetricUnit.Count, value=validated.record_count)
+    metrics.add_metric(name="VerdictsTakenOver", unit=MetricUnit.Count, value=validated.taken_over)
     return {"verdict": "ACCEPTED"}

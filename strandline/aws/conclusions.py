@@ -58,7 +58,7 @@ def conclude(
             "concluded_at": now.isoformat(timespec="seconds"),
             "files": [asdict(file) for file in files],
             "copies": "files/" if copied else None,
-            "verdicts": table.verdicts(submission_id),
+            "verdicts": [verdict.describe() for verdict in table.verdicts(submission_id)],
             "way_back": "Correct the files and submit them again as a new submission; these files stay as evidence. "
             "Where the cause lay elsewhere and is mended: strandline quarantine release, with a reason.",
         }

@@ -9,7 +9,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from strandline.aws.executions import Workflow
+from strandline.aws.executions import ValidationAhead, Workflow
 from strandline.aws.intake import Intake
 from strandline.aws.intake_queue import IntakeQueue
 from strandline.aws.lab_keys import LabKeys
@@ -94,7 +94,8 @@ class Deployment:
     @cached_property
     def intake(self) -> Intake:
         """The landing door."""
-        return Intake(self.submissions, self.landing, self.workflow)
+        ahead = ValidationAhead(self._endpoint.client("stepfunctions"), self.outputs["ValidateAheadArn"])
+        return Intake(self.submissions, self.landing, self.workflow, ahead)
 
     @cached_property
     def intake_queue(self) -> IntakeQueue:

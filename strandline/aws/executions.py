@@ -1,13 +1,16 @@
-"""Executions of the sample_to_release state machine. An execution is named after its submission and attempt."""
+"""Executions of the state machines, each named so that starting it twice starts it once."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
+
+_DIGITS_OF_UNIT: Final = 15  # a name has at most 80 characters, of which a submission id takes 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,7 @@ class ExecutionStatus:
 
 
 class Workflow:
-    """Starts and follows executions of one state machine."""
+    """Starts and follows executions of `sample_to_release`."""
 
     def __init__(self, client: "SFNClient", state_machine_arn: str) -> None:
         self._client = client
@@ -28,17 +31,8 @@ class Workflow:
 
     def start(self, submission_id: str, attempt: int = 1) -> bool:
         """Start an attempt at a submission, counted from 1; False where it was started before."""
-        try:
-            self._client.start_execution(
-                stateMachineArn=self._arn,
-                name=execution_name(submission_id, attempt),
-                input=json.dumps({"submission_id": submission_id}),
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "ExecutionAlreadyExists":
-                return False
-            raise
-        return True
+        name = execution_name(submission_id, attempt)
+        return _start(self._client, self._arn, name, {"submission_id": submission_id})
 
     def status(self, submission_id: str, attempt: int = 1) -> ExecutionStatus | None:
         """Return where the execution stands, or None where it never started."""
@@ -61,6 +55,19 @@ class Workflow:
         return f"{self._arn.replace(':stateMachine:', ':execution:')}:{execution_name(submission_id, attempt)}"
 
 
+class ValidationAhead:
+    """Starts executions of `validate_ahead`."""
+
+    def __init__(self, client: "SFNClient", state_machine_arn: str) -> None:
+        self._client = client
+        self._arn = state_machine_arn
+
+    def start(self, submission_id: str, unit: str) -> bool:
+        """Start to validate a unit, given by its digest; False where that was started before."""
+        name = f"{submission_id}.{unit[:_DIGITS_OF_UNIT]}"
+        return _start(self._client, self._arn, name, {"submission_id": submission_id, "unit": unit})
+
+
 def execution_name(submission_id: str, attempt: int = 1) -> str:
     """Return the name that makes starting the same attempt twice start it once.
 
@@ -68,3 +75,13 @@ def execution_name(submission_id: str, attempt: int = 1) -> str:
     ('s-1', 's-1.2')
     """
     return submission_id if attempt == 1 else f"{submission_id}.{attempt}"
+
+
+def _start(client: "SFNClient", state_machine_arn: str, name: str, told: Mapping[str, str]) -> bool:
+    try:
+        client.start_execution(stateMachineArn=state_machine_arn, name=name, input=json.dumps(told))
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ExecutionAlreadyExists":
+            return False
+        raise
+    return True

@@ -1,11 +1,12 @@
 """The landing door: files in any order, the manifest first or last, events twice, out of order, late or never."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
 
-from strandline.aws.executions import Workflow
+from strandline.aws.executions import ValidationAhead, Workflow
+from strandline.aws.landed_units import landed_units
 from strandline.aws.objects import ObjectVersion, S3Objects
 from strandline.aws.submissions import LandedFile, SubmissionsTable
 from strandline.errors import RejectedInputError
@@ -24,18 +25,23 @@ class Registered(StrEnum):
     """What an event about one file came to."""
 
     STARTED = "STARTED"
+    AHEAD = "AHEAD"  # waiting for other files, while a unit that is complete is validated
     WAITING = "WAITING"
     LATE = "LATE"
     GONE = "GONE"
 
 
 class Intake:
-    """Registers landed files and starts the workflow of a submission that is complete."""
+    """Registers landed files, and starts the workflow of a submission that is complete.
 
-    def __init__(self, table: SubmissionsTable, landing: S3Objects, workflow: Workflow) -> None:
+    Of one that is not, it starts the validation of those units that are.
+    """
+
+    def __init__(self, table: SubmissionsTable, landing: S3Objects, workflow: Workflow, ahead: ValidationAhead) -> None:
         self._table = table
         self._landing = landing
         self._workflow = workflow
+        self._ahead = ahead
 
     def register(self, submission_id: str, name: str, *, sequencer: str, now: datetime) -> Registered:
         """Register the current version of one file, of which an event told.
@@ -52,7 +58,7 @@ class Intake:
         if not self._table.register_file(submission_id, file, sequencer=sequencer, now=now):
             late = self._table.note_late_file(submission_id, file, now)
             return Registered.LATE if late else Registered.WAITING
-        return Registered.STARTED if self._start_if_complete(submission_id) else Registered.WAITING
+        return self._start_what_is_complete(submission_id, {name})
 
     def sweep(self, now: datetime, *, settled: timedelta, window: timedelta) -> int:
         """Register what landed without an event reaching us; return how many submissions that started.
@@ -75,6 +81,7 @@ class Intake:
 
     def _catch_up(self, submission_id: str, now: datetime) -> bool:
         known = {file.name: file.version_id for file in self._table.landed_files(submission_id)}
+        adopted = set()
         for found in self._landing.list_current(landing_key(submission_id, "x").removesuffix("x")):
             parts = split_landing_key(found.key)
             if parts is None or known.get(parts[1]) == found.version_id:
@@ -82,28 +89,36 @@ class Intake:
             file = LandedFile(parts[1], found.version_id, found.size_bytes)
             if not self._table.adopt_file(submission_id, file, instead_of=known.get(file.name), now=now):
                 return False
-        return self._start_if_complete(submission_id)
+            adopted.add(file.name)
+        return self._start_what_is_complete(submission_id, adopted) is Registered.STARTED
 
-    def _start_if_complete(self, submission_id: str) -> bool:
-        """Start the workflow where everything that the manifest names has landed; True where this call started it.
+    def _start_what_is_complete(self, submission_id: str, news: Set[str]) -> Registered:
+        """Start the workflow where everything that the manifest names has landed; STARTED where this call started it.
 
         A manifest that cannot be read starts the workflow too: its first step says what is wrong and quarantines.
+        Where a file is still missing, units are validated ahead that `news`, the names of files, made complete.
         """
         landed = {item.name: item for item in self._table.landed_files(submission_id)}
         if MANIFEST_NAME not in landed:
-            return False
+            return Registered.WAITING
         version_id = landed[MANIFEST_NAME].version_id
         key = manifest_key(submission_id)
         body = self._landing.read(key, limit_bytes=MANIFEST_LIMIT_BYTES, version_id=version_id)
         try:
             manifest = parse_manifest(body)
         except RejectedInputError:
-            return self._workflow.start(submission_id)
+            return self._start(submission_id)
         if not self._table.register_manifest(submission_id, manifest, version_id=version_id):
-            return False
-        if any(declared.name not in landed for declared in manifest.files):
-            return False
-        return self._workflow.start(submission_id)
+            return Registered.WAITING
+        if all(declared.name in landed for declared in manifest.files):
+            return self._start(submission_id)
+        complete = landed_units(manifest, landed)
+        new = [unit for unit in complete if MANIFEST_NAME in news or unit.names & news]
+        started = [self._ahead.start(submission_id, unit.digest) for unit in new]
+        return Registered.AHEAD if any(started) else Registered.WAITING
+
+    def _start(self, submission_id: str) -> Registered:
+        return Registered.STARTED if self._workflow.start(submission_id) else Registered.WAITING
 
 
 def _by_submission(listed: Iterator[ObjectVersion]) -> Iterator[tuple[str, list[ObjectVersion]]]:

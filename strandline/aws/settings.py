@@ -30,6 +30,7 @@ class RegistrationSettings(_Settings):
     landing_bucket: str
     submissions_table: str
     state_machine_arn: str
+    validate_ahead_arn: str
     intake_queue_url: str
 
 
@@ -39,6 +40,7 @@ class SweepSettings(_Settings):
     landing_bucket: str
     submissions_table: str
     state_machine_arn: str
+    validate_ahead_arn: str
     sweep_settled_s: int = Field(gt=0)
     sweep_window_s: int = Field(gt=0)
 
@@ -102,11 +104,17 @@ class JobSettings(_Settings):
 
 
 class ReadsJobSettings(JobSettings):
-    """Of `validate_files`, the job, and `align_reads`."""
+    """Of `align_reads`."""
 
     landing_bucket: str
     references_bucket: str
     analysis_bucket: str
+
+
+class ValidationJobSettings(ReadsJobSettings):
+    """Of `validate_files`, the job. `unit` is the digest of the one to check, None for the whole submission."""
+
+    unit: str | None = None
 
 
 class VariantsJobSettings(JobSettings):

@@ -1,42 +1,57 @@
 """Check a landed submission: everything that the manifest says is there, whole, and readable.
 
-The function and the job share this code; they differ in how long they may take.
+The function and the job share this code; they differ in how long they may take. A unit that is complete while others
+still arrive is checked ahead; what was said of it then is taken over, as long as it speaks of the same.
+Why and when: docs/decisions/0021-validation-ahead.md.
 """
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from enum import StrEnum
+from functools import cached_property
+from typing import Final
 
 from strandline.aws.lab_keys import check_signature
+from strandline.aws.landed_units import LandedUnit, landed_units
 from strandline.aws.objects import S3Objects
-from strandline.aws.submissions import LandedFile, SubmissionsTable
+from strandline.aws.submissions import LandedFile, SubmissionRecord, SubmissionsTable
+from strandline.aws.unit_validation import NEEDS_REFERENCE, UnitVerdict, check_size, validate_unit
 from strandline.aws.workspace import read_bundle
 from strandline.errors import RejectedInputError
 from strandline.journey import MANIFEST_NAME, SubmissionState, landing_key, manifest_key
-from strandline.landing.fastq import FastqSource, ReadsSummary, check_fastq_pair
-from strandline.landing.findings import FindingLog
-from strandline.landing.manifest import (
-    MANIFEST_LIMIT_BYTES,
-    DeclaredFile,
-    FileRole,
-    Manifest,
-    parse_manifest,
-)
-from strandline.landing.regions import REGIONS_LIMIT_BYTES, parse_regions, validate_bed
+from strandline.landing.manifest import MANIFEST_LIMIT_BYTES, Manifest, parse_manifest
+from strandline.reads.reference_bundle import ReferenceBundle
 
 _NOT_ANALYSED: Final = frozenset(
     {SubmissionState.RECEIVED, SubmissionState.QUARANTINED, SubmissionState.FAILED, SubmissionState.WITHDRAWN}
 )
 
 
-def read_landed_manifest(table: SubmissionsTable, landing: S3Objects, submission_id: str) -> Manifest:
+class Ahead(StrEnum):
+    """What a validation ahead came to. REPLACED: the unit is no longer what it was; UNDECIDED: its reference is."""
+
+    ACCEPTED = "ACCEPTED"
+    REJECTED = "REJECTED"
+    REPLACED = "REPLACED"
+    UNDECIDED = "UNDECIDED"
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """What one validation read itself: pairs of reads, records of alignments; and how many units it took over."""
+
+    pair_count: int = 0
+    record_count: int = 0
+    taken_over: int = 0
+
+
+def read_landed_manifest(landing: S3Objects, submission_id: str, landed: Mapping[str, LandedFile]) -> Manifest:
     """Read the manifest in the version that was registered.
 
     Raises:
         RejectedInputError: `manifest_missing`, or a code of `parse_manifest`.
     """
-    landed = {file.name: file for file in table.landed_files(submission_id)}
     if MANIFEST_NAME not in landed:
         raise RejectedInputError("manifest_missing", f"{manifest_key(submission_id)} never landed: upload it last")
     version = landed[MANIFEST_NAME].version_id
@@ -45,162 +60,121 @@ def read_landed_manifest(table: SubmissionsTable, landing: S3Objects, submission
     )
 
 
-def declared_size_bytes(manifest: Manifest) -> int:
-    """Return the bytes of all files of a manifest."""
-    return sum(file.size_bytes for file in manifest.files)
+class Validation:
+    """The checks of one submission, in the versions of its files that are registered."""
 
-
-def validate_submission(
-    submission_id: str, manifest: Manifest, *, table: SubmissionsTable, landing: S3Objects, references: S3Objects
-) -> ReadsSummary:
-    """Check presence, sizes, checksums, formats, and that the reference is registered and fits the regions.
-
-    Raises:
-        RejectedInputError: with the code of the first check that failed.
-    """
-    landed = {file.name: file for file in table.landed_files(submission_id)}
-    for declared in manifest.files:
-        _check_presence(submission_id, declared, landed.get(declared.name))
-    check_signature(submission_id, manifest, landed, table=table, landing=landing, now=datetime.now(UTC))
-    _check_repetition(submission_id, manifest, table)
-    bundle = read_bundle(references, manifest)
-
-    def open_file(declared: DeclaredFile) -> "_HashedStream":
-        key = landing_key(submission_id, declared.name)
-        version_id = landed[declared.name].version_id
-        return _HashedStream(declared, key, lambda: landing.stream(key, version_id=version_id))
-
-    def keep_verdict(
-        stream: "_HashedStream", log: FindingLog, summary: str, refusal: RejectedInputError | None
+    def __init__(
+        self,
+        submission_id: str,
+        manifest: Manifest,
+        landed: Mapping[str, LandedFile],
+        *,
+        table: SubmissionsTable,
+        landing: S3Objects,
+        references: S3Objects,
     ) -> None:
-        table.record_verdict(submission_id, stream.name, _describe(stream, log, summary, refusal))
+        self._id = submission_id
+        self._manifest = manifest
+        self._landed = landed
+        self._table = table
+        self._landing = landing
+        self._references = references
 
-    regions = manifest.file_by_role(FileRole.REGIONS)
-    if regions:
-        _check_regions(open_file(regions), bundle.length_by_contig, keep_verdict)
-    first, second = (manifest.file_by_role(role) for role in (FileRole.READS_1, FileRole.READS_2))
-    if first is None or second is None:
-        raise RuntimeError("a parsed manifest has both read files")
-    return _check_reads(open_file(first), open_file(second), keep_verdict)
+    def unread_bytes(self) -> int:
+        """Return the declared bytes of all files but those whose verdict is taken over."""
+        taken = sum(unit.size_bytes for unit in self._units if unit.digest in self._kept)
+        return sum(file.size_bytes for file in self._manifest.files) - taken
 
+    def unit_bytes(self, digest: str) -> int:
+        """Return the declared bytes of one unit, 0 where there is no such unit any more."""
+        return sum(unit.size_bytes for unit in self._units if unit.digest == digest)
 
-_KeepVerdict = Callable[["_HashedStream", FindingLog, str, RejectedInputError | None], None]
+    def validate(self) -> Validated:
+        """Check presence, sizes, checksums, formats, and that the reference is registered and fits.
 
+        Every unit is checked before the first refusal is raised, so that a lab learns of all at once.
 
-def _check_regions(stream: "_HashedStream", length_by_contig: Mapping[str, int], keep: _KeepVerdict) -> None:
-    log = FindingLog(stream.name)
-    try:
-        body = stream.read(REGIONS_LIMIT_BYTES)
-        stream.verify()
-        bed = validate_bed([body], log, length_by_contig=length_by_contig)
-        parse_regions(body, stream.name, length_by_contig)
-    except RejectedInputError as error:
-        keep(stream, log, "", error)
-        raise
-    keep(stream, log, f"{bed.interval_count} intervals, {bed.base_count} bases", None)
-
-
-def _check_reads(first: "_HashedStream", second: "_HashedStream", keep: _KeepVerdict) -> ReadsSummary:
-    streams, logs = (first, second), (FindingLog(first.name), FindingLog(second.name))
-    sources = [FastqSource(stream.name, stream.chunks()) for stream in streams]
-    refusal = None
-    try:
-        summary = check_fastq_pair(sources[0], sources[1], *logs)
-        for log in logs:
-            log.refuse_errors()
-        told = f"{summary.pair_count} pairs of {summary.shortest_read} to {summary.longest_read} bases"
-    except RejectedInputError as error:
-        if error.code == "object_missing":
-            raise
-        refusal, told = error, ""
-    for stream, log in zip(streams, logs, strict=True):
-        try:
-            stream.drain()  # a changed byte is the better explanation of whatever else is wrong
-            stream.verify()
-        except RejectedInputError as error:
-            refusal = error
-            keep(stream, log, "", error)
-            raise
-        keep(stream, log, told, refusal)
-    if refusal is not None:
-        raise refusal
-    return summary
-
-
-def _describe(
-    stream: "_HashedStream", log: FindingLog, summary: str, refusal: RejectedInputError | None
-) -> dict[str, Any]:
-    """Return what is said of one file, in the form that `strandline validate --format json` prints."""
-    return {
-        "file": stream.name,
-        "verdict": "REJECTED" if refusal else "ACCEPTED",
-        "code": refusal.code if refusal else None,
-        "message": refusal.message if refusal else None,
-        "summary": None if refusal else summary,
-        "findings": [finding.describe() for finding in log.findings],
-        "counts": dict(log.count_by_code),
-    }
-
-
-def _check_repetition(submission_id: str, manifest: Manifest, table: SubmissionsTable) -> None:
-    """Refuse a second submission of the same bytes for the same sample, unless a person let it pass."""
-    this = table.get(submission_id)
-    if this is None or "duplicate_content" in this.accepted_codes:
-        return
-    for other in table.with_same_content(manifest):
-        same_sample = (other.sample_id, other.site) == (manifest.sample.sample_id, manifest.sample.site)
-        if other.submission_id == submission_id or not same_sample or other.state in _NOT_ANALYSED:
-            continue
-        came_first = (other.created_at, other.submission_id) < (this.created_at, submission_id)
-        if came_first or other.state is not SubmissionState.VALIDATING:
-            raise RejectedInputError(
-                "duplicate_content",
-                f"submission {other.submission_id} holds the same files of the same sample and is {other.state}: "
-                "follow that one; to analyse them again, release this one with --accept duplicate_content",
-            )
-
-
-def _check_presence(submission_id: str, declared: DeclaredFile, landed: LandedFile | None) -> None:
-    key = landing_key(submission_id, declared.name)
-    if landed is None:
-        raise RejectedInputError("file_missing", f"{key} is in the manifest and never landed: upload it")
-    if landed.size_bytes != declared.size_bytes:
-        raise RejectedInputError(
-            "size_mismatch",
-            f"{key} has {landed.size_bytes} bytes, the manifest says {declared.size_bytes}: upload it again",
+        Raises:
+            RejectedInputError: with the code of the first check that failed.
+        """
+        for declared in self._manifest.files:
+            key = landing_key(self._id, declared.name)
+            if declared.name not in self._landed:
+                raise RejectedInputError("file_missing", f"{key} is in the manifest and never landed: upload it")
+            check_size(self._id, declared, self._landed[declared.name])
+        check_signature(
+            self._id, self._manifest, self._landed, table=self._table, landing=self._landing, now=datetime.now(UTC)
+        )
+        self._check_repetition()
+        bundle = read_bundle(self._references, self._manifest)
+        read = {unit.digest: self._check(unit, bundle) for unit in self._units if unit.digest not in self._kept}
+        verdicts = self._kept | read
+        for unit in self._units:
+            if refusal := verdicts[unit.digest].refusal:
+                raise refusal
+        return Validated(
+            sum(verdict.pair_count for verdict in read.values()),
+            sum(verdict.record_count for verdict in read.values()),
+            len(self._kept),
         )
 
+    def validate_ahead(self, digest: str) -> Ahead:
+        """Check one unit of a submission that waits for others, and keep what is said of it; no state changes.
 
-class _HashedStream:
-    """A landed file read once from front to end, hashed on the way."""
+        Raises:
+            RejectedInputError: `object_missing`.
+        """
+        unit = next((unit for unit in self._units if unit.digest == digest), None)
+        if unit is None:
+            return Ahead.REPLACED
+        bundle = None
+        if unit.role in NEEDS_REFERENCE:
+            try:
+                bundle = read_bundle(self._references, self._manifest)
+            except RejectedInputError:
+                return Ahead.UNDECIDED  # it may still be registered before the submission starts
+        return Ahead.REJECTED if self._check(unit, bundle).refusal else Ahead.ACCEPTED
 
-    def __init__(self, declared: DeclaredFile, key: str, open_chunks: Callable[[], Iterator[bytes]]) -> None:
-        self.name = declared.name
-        self._declared = declared
-        self._key = key
-        self._digest = hashlib.sha256()
-        self._source = open_chunks()
+    def _check(self, unit: LandedUnit, bundle: ReferenceBundle | None) -> UnitVerdict:
+        verdict = validate_unit(self._id, unit, landing=self._landing, bundle=bundle, now=datetime.now(UTC))
+        manifest_version = self._landed[MANIFEST_NAME].version_id
+        self._table.record_verdicts(self._id, verdict.files, manifest_version=manifest_version)
+        return verdict
 
-    def chunks(self) -> Iterator[bytes]:
-        for chunk in self._source:
-            self._digest.update(chunk)
-            yield chunk
+    @cached_property
+    def _units(self) -> list[LandedUnit]:
+        return landed_units(self._manifest, self._landed)
 
-    def read(self, limit_bytes: int) -> bytes:
-        """Return at most a chunk more than `limit_bytes`, and hash the rest."""
-        body = b""
-        for chunk in self.chunks():
-            if len(body) <= limit_bytes:
-                body += chunk
-        return body
+    @cached_property
+    def _record(self) -> SubmissionRecord | None:
+        return self._table.get(self._id)
 
-    def drain(self) -> None:
-        for _ in self.chunks():
-            pass
+    @cached_property
+    def _kept(self) -> dict[str, UnitVerdict]:
+        """What was said ahead of units as they are now, by digest; nothing where a person asked for another look."""
+        if self._record is not None and self._record.attempt > 1:
+            return {}
+        verdicts = {(verdict.unit, verdict.file): verdict for verdict in self._table.verdicts(self._id)}
+        kept = {}
+        for unit in self._units:
+            of_unit = [verdicts.get((unit.digest, file.name)) for file in unit.files]
+            if all(of_unit):
+                kept[unit.digest] = UnitVerdict(tuple(filter(None, of_unit)))
+        return kept
 
-    def verify(self) -> None:
-        if self._digest.hexdigest() != self._declared.sha256:
-            raise RejectedInputError(
-                "checksum_mismatch",
-                f"{self._key}: its SHA-256 is not the manifest's; the file changed on the way: upload it again",
-            )
+    def _check_repetition(self) -> None:
+        """Refuse a second submission of the same bytes for the same sample, unless a person let it pass."""
+        this, sample = self._record, self._manifest.sample
+        if this is None or "duplicate_content" in this.accepted_codes:
+            return
+        for other in self._table.with_same_content(self._manifest):
+            same_sample = (other.sample_id, other.site) == (sample.sample_id, sample.site)
+            if other.submission_id == self._id or not same_sample or other.state in _NOT_ANALYSED:
+                continue
+            came_first = (other.created_at, other.submission_id) < (this.created_at, self._id)
+            if came_first or other.state is not SubmissionState.VALIDATING:
+                raise RejectedInputError(
+                    "duplicate_content",
+                    f"submission {other.submission_id} holds the same files of the same sample and is {other.state}: "
+                    "follow that one; to analyse them again, release this one with --accept duplicate_content",
+                )

@@ -124,13 +124,12 @@ def _show_one(deployment: Deployment, submission_id: str, live: bool, form: Outp
 
 
 def _show_files(table: SubmissionsTable, record: SubmissionRecord) -> None:
-    verdicts = {verdict["file"]: verdict for verdict in table.verdicts(record.submission_id)}
-    rows = []
+    verdicts = {(verdict.file, verdict.version_id): verdict for verdict in table.verdicts(record.submission_id)}
+    rows: list[tuple[str, int, str | None, str | None]] = []
     for file in table.landed_files(record.submission_id):
-        verdict = verdicts.get(file.name, {})
-        rows.append(
-            (file.name, file.size_bytes, verdict.get("verdict"), verdict.get("message") or verdict.get("summary"))
-        )
+        verdict = verdicts.get((file.name, file.version_id))  # one on a version that was replaced says nothing of this
+        told = (verdict.verdict, verdict.message or verdict.summary) if verdict else (None, None)
+        rows.append((file.name, file.size_bytes, *told))
     rows += [
         (late.name, late.size_bytes, "LATE", "came after the start: kept, not analysed; submit it anew")
         for late in table.late_files(record.submission_id)

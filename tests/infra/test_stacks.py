@@ -14,7 +14,7 @@ OUTPUTS = {
     },
     "catalog": {"SubmissionsTable", "GlueDatabase", "AthenaWorkgroup"},
     "compute": {"CpuQueueArn", "GpuQueueArn"},
-    "workflow": {"SampleToReleaseArn", "AlertsTopicArn"},
+    "workflow": {"SampleToReleaseArn", "ValidateAheadArn", "AlertsTopicArn"},
     "intake": {"IntakeQueueUrl", "IntakeDeadLetterUrl"},
     "api": {"IngestUrl"},
 }

@@ -1,4 +1,4 @@
-"""The ASL file as a graph, and how it is filled in: STYLE's eighth rule, ANA-01's resumable steps."""
+"""Each ASL file as a graph, and how it is filled in: STYLE's eighth rule, ANA-01's resumable steps."""
 
 import json
 import re
@@ -9,8 +9,10 @@ import pytest
 from infra.workflow_names import refuse_other_names
 
 ROOT = Path(__file__).resolve().parents[2]
-FILE = ROOT / "step_functions" / "sample_to_release.asl.json"
-DEFINITION = json.loads(FILE.read_text(encoding="utf-8"))
+DEFINITIONS = {
+    path.name.removesuffix(".asl.json"): json.loads(path.read_text(encoding="utf-8"))
+    for path in (ROOT / "step_functions").glob("*.asl.json")
+}
 SUBMIT_JOB = "arn:aws:states:::batch:submitJob.sync"
 INVOKE = "arn:aws:states:::lambda:invoke"
 
@@ -26,10 +28,12 @@ def machines(definition, path="$"):
                 yield from machines(state[key], f"{path}.{name}.{key}")
 
 
+def all_machines():
+    return [pair for name, definition in DEFINITIONS.items() for pair in machines(definition, name)]
+
+
 def all_states():
-    return {
-        f"{path}.{name}": state for path, machine in machines(DEFINITION) for name, state in machine["States"].items()
-    }
+    return {f"{path}.{name}": state for path, machine in all_machines() for name, state in machine["States"].items()}
 
 
 def tasks():
@@ -65,7 +69,7 @@ def test_a_retry_names_only_errors_that_can_pass(path):
 
 
 def test_every_state_is_reached_and_every_way_leads_somewhere():
-    for path, machine in machines(DEFINITION):
+    for path, machine in all_machines():
         reached, frontier = set(), {machine["StartAt"]}
         while frontier:
             name = frontier.pop()
@@ -112,15 +116,20 @@ def test_a_definition_that_asks_for_another_name_is_refused():
         refuse_other_names("${A} ${B}", {"A": "1", "C": "2"})
 
 
-def test_the_state_machine_fills_in_every_name_and_logs_and_traces_every_step(assembly):
-    (properties,) = assembly.properties("AWS::StepFunctions::StateMachine")
-    text, values = properties["DefinitionString"]["Fn::Sub"]
+def test_each_state_machine_fills_in_every_name_and_logs_and_traces_every_step(assembly):
+    found = assembly.properties("AWS::StepFunctions::StateMachine")
+    texts = {}
+    for properties in found:
+        text, values = properties["DefinitionString"]["Fn::Sub"]
+        texts[properties["StateMachineName"]] = json.loads(text)
 
-    assert json.loads(text) == DEFINITION
-    assert set(values) == set(re.findall(r"\$\{(\w+)\}", text))
-    assert properties["LoggingConfiguration"]["Level"] == "ALL"
-    assert properties["LoggingConfiguration"]["IncludeExecutionData"] is False
-    assert properties["TracingConfiguration"] == {"Enabled": True}
+        assert set(values) == set(re.findall(r"\$\{(\w+)\}", text))
+        assert properties["LoggingConfiguration"]["Level"] == "ALL"
+        assert properties["LoggingConfiguration"]["IncludeExecutionData"] is False
+        assert properties["TracingConfiguration"] == {"Enabled": True}
+    assert texts == {
+        f"strandline-{assembly.stage}-{name.replace('_', '-')}": definition for name, definition in DEFINITIONS.items()
+    }
 
 
 def test_the_workflow_waits_at_least_as_long_as_each_job_may_run(assembly):

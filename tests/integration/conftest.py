@@ -45,6 +45,7 @@ class Aws:
     topic_arn: str
     alerts_url: str
     state_machine_arn: str
+    validate_ahead_arn: str
     environment: dict[str, str]
 
     @property
@@ -72,9 +73,16 @@ class Aws:
         assert self.table.register_manifest(submission_id, manifest, version_id=landed.version_id)
 
     def executions(self) -> list[str]:
-        """Names of every execution started."""
+        """Names of every execution of `sample_to_release`."""
         found = self.stepfunctions.list_executions(stateMachineArn=self.state_machine_arn)["executions"]
         return sorted(execution["name"] for execution in found)
+
+    def ahead(self) -> list[dict[str, str]]:
+        """What every execution of `validate_ahead` was asked for, in the order of their starts."""
+        found = self.stepfunctions.list_executions(stateMachineArn=self.validate_ahead_arn)["executions"]
+        found.sort(key=lambda execution: execution["startDate"])
+        arns = [execution["executionArn"] for execution in found]
+        return [json.loads(self.stepfunctions.describe_execution(executionArn=arn)["input"]) for arn in arns]
 
     def alerts(self) -> list[dict[str, Any]]:
         """Alerts published so far, each once."""
@@ -128,9 +136,12 @@ def make_account(session: boto3.Session) -> Aws:
     topic = sns.create_topic(Name="alerts")["TopicArn"]
     queue = sqs.create_queue(QueueName="alerts")["QueueUrl"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:123456789012:alerts")
-    machine = stepfunctions.create_state_machine(
-        name="sample_to_release", definition=json.dumps(DEFINITION), roleArn="arn:aws:iam::123456789012:role/workflow"
-    )["stateMachineArn"]
+    machine, ahead = (
+        stepfunctions.create_state_machine(
+            name=name, definition=json.dumps(DEFINITION), roleArn="arn:aws:iam::123456789012:role/workflow"
+        )["stateMachineArn"]
+        for name in ("sample_to_release", "validate_ahead")
+    )
     environment = {
         "LANDING_BUCKET": "landing",
         "QUARANTINE_BUCKET": "quarantine",
@@ -138,6 +149,7 @@ def make_account(session: boto3.Session) -> Aws:
         "ANALYSIS_BUCKET": "analysis",
         "SUBMISSIONS_TABLE": "submissions",
         "STATE_MACHINE_ARN": machine,
+        "VALIDATE_AHEAD_ARN": ahead,
         "INTAKE_QUEUE_URL": sqs.create_queue(QueueName="intake")["QueueUrl"],
         "SWEEP_SETTLED_S": "300",
         "SWEEP_WINDOW_S": "86400",
@@ -145,7 +157,7 @@ def make_account(session: boto3.Session) -> Aws:
         "INCOMPLETE_AFTER_S": "3600",
         "LAMBDA_VALIDATION_LIMIT_BYTES": "1000000",
     }
-    return Aws(s3, dynamodb, stepfunctions, sqs, topic, queue, machine, environment)
+    return Aws(s3, dynamodb, stepfunctions, sqs, topic, queue, machine, ahead, environment)
 
 
 class Context:

@@ -8,10 +8,11 @@ import pytest
 from strandline.aws.conclusions import Alerts, conclude
 from strandline.aws.executions import Workflow
 from strandline.aws.quarantine import Quarantine
-from strandline.aws.validation import validate_submission
+from strandline.aws.validation import Validation
+from strandline.aws.verdicts import FileVerdict
 from strandline.causes import Conclusion, Verdict
 from strandline.errors import RejectedInputError
-from strandline.journey import SubmissionState
+from strandline.journey import MANIFEST_NAME, SubmissionState
 from strandline.landing.manifest import Consent, SampleDeclaration
 from tests.integration.conftest import NOW, READS, SAMPLE, manifest_of, register_reference_bundle
 
@@ -24,9 +25,12 @@ def quarantine(aws):
     return Quarantine(aws.table, aws.bucket("quarantine"), Workflow(aws.stepfunctions, aws.state_machine_arn))
 
 
-def stop(aws, submission_id="s-1", code="reference_unknown", verdict=Verdict.QUARANTINED):
-    """Take a submission to where its validation refused it."""
+def stop(aws, submission_id="s-1", code="reference_unknown", verdict=Verdict.QUARANTINED, findings=()):
+    """Take a submission to where its validation refused it, with findings in its first file."""
     aws.submit(submission_id, READS, manifest_of(READS))
+    versions = {file.name: file.version_id for file in aws.table.landed_files(submission_id)}
+    said = FileVerdict("R1.fastq.gz", "REJECTED", findings=findings, version_id=versions["R1.fastq.gz"])
+    assert aws.table.record_verdicts(submission_id, [said], manifest_version=versions[MANIFEST_NAME])
     aws.table.move(submission_id, S.VALIDATING, who="t", why="t", now=NOW)
     conclude(
         submission_id,
@@ -46,13 +50,14 @@ class _Silent:
 
 
 def validate(aws, submission_id, manifest):
-    return validate_submission(
+    return Validation(
         submission_id,
         manifest,
+        {file.name: file for file in aws.table.landed_files(submission_id)},
         table=aws.table,
         landing=aws.bucket("landing"),
         references=aws.bucket("references"),
-    )
+    ).validate()
 
 
 def test_a_release_is_a_new_attempt_with_a_name_and_a_reason_in_the_history(aws, quarantine):
@@ -109,10 +114,7 @@ def test_what_is_not_in_quarantine_is_neither_released_nor_rejected(aws, quarant
 
 
 def test_the_record_shows_what_validation_found(aws, quarantine):
-    aws.table.record_verdict(
-        "s-1", "R1.fastq.gz", {"file": "R1.fastq.gz", "findings": [{"code": "bad_base", "line": 2}]}
-    )
-    stop(aws)
+    stop(aws, findings=[{"code": "bad_base", "line": 2}])
     record = quarantine.record("s-1")
     assert record["verdicts"][0]["findings"] == [{"code": "bad_base", "line": 2}]
     assert [found.submission_id for found in quarantine.list()] == ["s-1"]

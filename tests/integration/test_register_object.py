@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from moto.sqs.models import sqs_backends
 
-from strandline.aws.executions import Workflow
+from strandline.aws.executions import ValidationAhead, Workflow
 from strandline.aws.intake import Intake
 from strandline.aws.intake_queue import IntakeQueue
 from strandline.aws.submissions import LandedFile
@@ -166,7 +166,12 @@ def test_an_event_of_a_file_that_is_gone_is_passed_over(aws, register):
 
 def sweep(aws: Aws, later: timedelta) -> int:
     landing = aws.bucket("landing")
-    door = Intake(aws.table, landing, Workflow(aws.stepfunctions, aws.state_machine_arn))
+    door = Intake(
+        aws.table,
+        landing,
+        Workflow(aws.stepfunctions, aws.state_machine_arn),
+        ValidationAhead(aws.stepfunctions, aws.validate_ahead_arn),
+    )
     return door.sweep(datetime.now(UTC) + later, settled=timedelta(minutes=5), window=timedelta(days=1))
 
 

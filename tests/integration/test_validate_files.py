@@ -123,7 +123,7 @@ def test_more_than_a_function_can_read_in_time_goes_to_the_job(aws, handler, mon
     total = sum(map(len, READS.values()))
     aws.submit("s-1", READS, manifest_of(READS))
     register_reference_bundle(aws)
-    for limit, verdict in ((total, "ACCEPTED"), (total - 1, "TOO_LARGE")):
+    for limit, verdict in ((total - 1, "TOO_LARGE"), (total, "ACCEPTED")):
         monkeypatch.setitem(aws.environment, "LAMBDA_VALIDATION_LIMIT_BYTES", str(limit))
         monkeypatch.setenv("LAMBDA_VALIDATION_LIMIT_BYTES", str(limit))
         assert handler("validate_files")(REQUEST) == {"verdict": verdict}
@@ -196,9 +196,9 @@ def test_what_is_found_in_each_file_is_kept_with_the_submission(aws, handler):
     with pytest.raises(RejectedInputError, match=r"^bad_base: "):
         handler("validate_files")({"submission_id": "s-1"})
     first, second = aws.table.verdicts("s-1")
-    assert [(finding["code"], finding["line"]) for finding in first["findings"]] == [("bad_base", 2), ("bad_base", 10)]
-    assert (first["verdict"], second["verdict"]) == ("REJECTED", "REJECTED")
-    assert second["findings"] == []
+    assert [(finding["code"], finding["line"]) for finding in first.findings] == [("bad_base", 2), ("bad_base", 10)]
+    assert (first.verdict, second.verdict) == ("REJECTED", "REJECTED")
+    assert second.findings == []
 
 
 def fastq_with_two_faults() -> bytes:
@@ -213,7 +213,7 @@ def test_the_verdict_on_good_files_says_what_they_hold(aws, handler):
     register_reference_bundle(aws)
     aws.submit("s-1", READS, manifest_of(READS))
     handler("validate_files")({"submission_id": "s-1"})
-    assert [(v["file"], v["verdict"], v["summary"]) for v in aws.table.verdicts("s-1")] == [
+    assert [(v.file, v.verdict, v.summary) for v in aws.table.verdicts("s-1")] == [
         ("R1.fastq.gz", "ACCEPTED", "20 pairs of 50 to 50 bases"),
         ("R2.fastq.gz", "ACCEPTED", "20 pairs of 50 to 50 bases"),
     ]

@@ -1,6 +1,6 @@
 """One alignment file, whichever of the formats it is: what it holds, and in the log what is wrong with it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -16,11 +16,12 @@ from strandline.landing.sam.bgzf import BgzfBlocks
 from strandline.landing.sam.header import Header
 from strandline.landing.sam.indexes import check_bin_index, check_line_index, find_index
 from strandline.landing.sam.records import RecordChecks
-from strandline.landing.sam.reference import compare_contigs, measure_reference
+from strandline.landing.sam.reference import Contig, compare_contigs, measure_reference
 from strandline.landing.sam.text import TextRecords, check_text
 
 _BGZF_HEAD: Final = b"\x1f\x8b\x08\x04"
 _HEAD_BYTES: Final = 18
+_Reference = Path | Mapping[bytes, Contig] | None
 _DECODING: Final = Lock()  # htslib's verbosity is one for the process
 
 
@@ -53,7 +54,11 @@ class AlignmentSummary:
 
 
 def validate_alignment(
-    source: AlignmentSource, log: FindingLog, *, path: Path | None = None, reference: Path | None = None
+    source: AlignmentSource,
+    log: FindingLog,
+    *,
+    path: Path | None = None,
+    reference: _Reference = None,
 ) -> AlignmentSummary:
     """Check a SAM, BAM or CRAM file and write what is wrong into `log`, which then says whether it is kept out.
 
@@ -61,7 +66,8 @@ def validate_alignment(
         source: read once, in order, in memory that does not grow with the file.
         log: of this file.
         path: where the same file lies, so that its index is found and a CRAM's records can be decoded.
-        reference: FASTA that @SQ lines are held against and CRAM is decoded with.
+        reference: FASTA that @SQ lines are held against and CRAM is decoded with; or only its contigs by name, where
+            they are known without reading it: then no CRAM is decoded.
 
     Raises:
         RejectedInputError: from the decompression of SAM text: `gzip_truncated`, `gzip_corrupt`, `gzip_trailing_bytes`.
@@ -96,7 +102,7 @@ def _check_name(name: str, found: AlignmentSummary, log: FindingLog) -> None:
 
 
 def _check_compressed(
-    source: AlignmentSource, head: bytes, log: FindingLog, path: Path | None, reference: Path | None
+    source: AlignmentSource, head: bytes, log: FindingLog, path: Path | None, reference: _Reference
 ) -> AlignmentSummary:
     """Check what begins like gzip: BAM, or SAM text that was compressed."""
     name, stored = source.name, source.chunks
@@ -117,7 +123,7 @@ def _check_compressed(
 
 
 def _check_bam(
-    contents: Iterator[bytes], blocks: BgzfBlocks, index: Path | None, log: FindingLog, reference: Path | None
+    contents: Iterator[bytes], blocks: BgzfBlocks, index: Path | None, log: FindingLog, reference: _Reference
 ) -> AlignmentSummary:
     reader = bam.BamReader(contents, log)
     checks: RecordChecks | None = None
@@ -133,7 +139,7 @@ def _check_bam(
     return _summary("BAM", reader.header, checks)
 
 
-def _check_sam(pieces: Iterable[bytes], log: FindingLog, reference: Path | None) -> AlignmentSummary:
+def _check_sam(pieces: Iterable[bytes], log: FindingLog, reference: _Reference) -> AlignmentSummary:
     checks = check_text(pieces, log)
     if checks is None:
         return _summary(None, Header(), None)
@@ -141,29 +147,33 @@ def _check_sam(pieces: Iterable[bytes], log: FindingLog, reference: Path | None)
     return _summary("SAM", checks.header, checks)
 
 
-def _compare_reference(header: Header, reference: Path | None, log: FindingLog) -> None:
+def _compare_reference(header: Header, reference: _Reference, log: FindingLog) -> None:
     """Warn of contigs that the given reference has otherwise: the file itself may be right."""
-    if reference is not None and reference.is_file() and header.number_by_contig:
-        compare_contigs(header, measure_reference(reference), rules.REFERENCE_DIFFERS, log, None)
+    if header.number_by_contig and (contigs := _contigs_of(reference)) is not None:
+        compare_contigs(header, contigs, rules.REFERENCE_DIFFERS, log, None)
 
 
-def _check_cram(
-    stored: Iterable[bytes], log: FindingLog, path: Path | None, reference: Path | None
-) -> AlignmentSummary:
+def _contigs_of(reference: _Reference) -> Mapping[bytes, Contig] | None:
+    if isinstance(reference, Path):
+        return measure_reference(reference) if reference.is_file() else None
+    return reference
+
+
+def _check_cram(stored: Iterable[bytes], log: FindingLog, path: Path | None, reference: _Reference) -> AlignmentSummary:
     found = cram.read_cram(stored, log)
     checks = None
     if found.is_intact and log.first_error is None:
         index = find_index(path) if path is not None else None
         if index is not None and index.suffix == ".crai":
             check_line_index(index, len(found.header.lengths), found.starts, log)
-        if reference is not None and reference.is_file():
-            compare_contigs(found.header, measure_reference(reference), rules.CRAM_REFERENCE, log, found.used_contigs)
-        elif found.needs_reference:
-            reference = None
-        if path is None or (found.needs_reference and reference is None):
+        contigs = _contigs_of(reference)
+        if contigs is not None:
+            compare_contigs(found.header, contigs, rules.CRAM_REFERENCE, log, found.used_contigs)
+        fasta = reference if isinstance(reference, Path) and contigs is not None else None
+        if path is None or (found.needs_reference and fasta is None):
             log.add(rules.CRAM_NOT_DECODED, kind="no reference" if path is not None else "no file to decode")
         elif log.first_error is None:
-            checks = _decode(path, reference, found, log)
+            checks = _decode(path, fasta, found, log)
     return AlignmentSummary(
         "CRAM",
         found.version or None,

@@ -4,7 +4,7 @@ Source: SAM 1, 1.3.2.
 """
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -63,7 +63,7 @@ def _measure(fasta: Path, _changed_ns: int, _size_bytes: int) -> dict[bytes, Con
 
 
 def compare_contigs(
-    header: Header, reference: dict[bytes, Contig], rule: Rule, log: FindingLog, needed: Collection[int] | None
+    header: Header, reference: Mapping[bytes, Contig], rule: Rule, log: FindingLog, needed: Collection[int] | None
 ) -> None:
     """Note each contig that differs, and each of the `needed` ones (None: all) that the reference lacks."""
     for name, number in header.number_by_contig.items():
