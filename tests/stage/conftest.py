@@ -1,6 +1,7 @@
 """One deployed stage for the tests that take samples through it, and made-up samples to take."""
 
 import gzip
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,11 +85,13 @@ class Lab:
     made_up: MadeUp
 
     def send(self, sample_id: str, *, reads: tuple[Path, Path] | None = None, regions: Path | None = None) -> str:
-        """Upload a sample and return its submission id without waiting."""
+        """Upload a sample of one pair of files and return its submission id without waiting."""
+        return self.send_lanes(sample_id, [LocalReads(reads or self.made_up.reads)], regions=regions)
+
+    def send_lanes(self, sample_id: str, lanes: Sequence[LocalReads], *, regions: Path | None = None) -> str:
+        """Upload a sample of several lanes, or its BAM or CRAM, and return its submission id without waiting."""
         register_reference(self.deployment.references, self.made_up.bundle, self.made_up.bundle_folder)
-        submission = prepare_submission(
-            declare_sample(sample_id), [LocalReads(reads or self.made_up.reads)], self.made_up.reference_name, regions
-        )
+        submission = prepare_submission(declare_sample(sample_id), lanes, self.made_up.reference_name, regions)
         submission_id = submission.submission_id()
         upload_submission(self.deployment.landing, submission, submission_id)
         return submission_id
