@@ -5,6 +5,7 @@ its own output and two submissions never meet.
 """
 
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 
 from strandline.errors import RejectedInputError
@@ -150,15 +151,35 @@ class Artifact(StrEnum):
     CALLS = "calls.vcf.gz"
     CALLS_INDEX = "calls.vcf.gz.tbi"
     CALLABLE_REGIONS = "callable.bed"
+    CALLING_PLAN = "calling_plan.json"
     QC = "qc.json"
     LOAD_RECEIPT = "load_receipt.json"
     BUNDLE = "bundle.json"
     REPORT = "report.html"
 
 
-def artifact_key(submission_id: str, artifact: Artifact) -> str:
+@dataclass(frozen=True, slots=True)
+class PartOf:
+    """What one part of a scattered step writes; parts are counted from 1.
+
+    >>> str(PartOf(Artifact.GVCF, 12))
+    'parts/0012/calls.g.vcf.gz'
+    """
+
+    artifact: Artifact
+    part: int
+
+    def __str__(self) -> str:
+        return f"parts/{self.part:04d}/{self.artifact}"
+
+
+Output = Artifact | PartOf
+"""What a step writes."""
+
+
+def artifact_key(submission_id: str, output: Output) -> str:
     """Return the analysis bucket's key of one output of a submission."""
-    return f"{_folder(submission_id)}{artifact}"
+    return f"{_folder(submission_id)}{output}"
 
 
 def reference_key(name: str, version: str, file_name: str) -> str:

@@ -55,6 +55,7 @@ class PlatformJob(Construct):
             "POWERTOOLS_SERVICE_NAME": name,
             "POWERTOOLS_METRICS_NAMESPACE": "Strandline",
             "THREADS": str(size.vcpus),
+            "CODE_VERSION": context.content_hash,
             **environment,
         }
         self.name = name

@@ -118,12 +118,15 @@ class S3Objects:
                 if found["IsLatest"]:
                     yield ObjectVersion(found["Key"], found["VersionId"], found["Size"], found["LastModified"])
 
-    def copy_from(self, source: "S3Objects", found: ObjectVersion, key: str) -> None:
-        """Copy a version of another bucket's object within S3, whatever its size."""
+    def copy_from(self, source: "S3Objects", found: ObjectVersion, key: str, *, tags: str = "") -> None:
+        """Copy a version of an object within S3, whatever its size, with `tags` and without the source's."""
         origin: CopySourceTypeDef = {"Bucket": source.bucket, "Key": found.key}
         if found.version_id != "null":
             origin["VersionId"] = found.version_id
         if found.size_bytes <= _COPIED_AT_ONCE_BYTES:
-            self._client.copy_object(CopySource=origin, Bucket=self.bucket, Key=key)
+            self._client.copy_object(
+                CopySource=origin, Bucket=self.bucket, Key=key, TaggingDirective="REPLACE", Tagging=tags
+            )
         else:
-            self._client.copy(origin, self.bucket, key, SourceClient=source._client)
+            extra = {"Tagging": tags} if tags else {}
+            self._client.copy(origin, self.bucket, key, SourceClient=source._client, ExtraArgs=extra)

@@ -96,11 +96,12 @@ class DeliverySettings(_Settings):
 
 
 class JobSettings(_Settings):
-    """Of every Batch job. `threads` equals its vCPUs."""
+    """Of every Batch job. `threads` equals its vCPUs; `code_version` is a digest of the image's content."""
 
     submission_id: str
     submissions_table: str
     threads: int = Field(gt=0)
+    code_version: str
 
 
 class ReadsJobSettings(JobSettings):

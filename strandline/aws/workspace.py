@@ -1,7 +1,7 @@
 """One submission's files on a worker: fetched into scratch, checked, published under the keys of `journey`."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -9,7 +9,7 @@ from typing import Final
 from strandline.aws.objects import S3Objects
 from strandline.aws.submissions import SubmissionsTable
 from strandline.errors import RejectedInputError
-from strandline.journey import Artifact, artifact_key, landing_key, reference_key
+from strandline.journey import Artifact, Output, PartOf, artifact_key, landing_key, reference_key
 from strandline.landing.manifest import DeclaredFile, Manifest
 from strandline.reads.reference_bundle import (
     BUNDLE_NAME,
@@ -21,6 +21,7 @@ from strandline.reads.reference_bundle import (
 
 _BUNDLE_LIMIT_BYTES: Final = 8 << 20
 _COOL: Final = "tier=cool"  # the analysis bucket's lifecycle moves what is tagged so
+_PASSING: Final = "tier=passing"  # and removes this: it is put together with others and then needed no more
 _CONTENT_TYPES: Final[Mapping[str, str]] = {
     ".json": "application/json",
     ".html": "text/html; charset=utf-8",
@@ -57,31 +58,47 @@ class Workspace:
         """The references bucket, for a step that may read it."""
         return _granted(self._buckets.references)
 
-    def fetch(self, artifact: Artifact, *, index: Artifact | None = None) -> Path:
+    def fetch(self, output: Output, *, index: Artifact | None = None) -> Path:
         """Return an output of an earlier step, its index beside it."""
         if index:
-            self._buckets.analysis.download(artifact_key(self.submission_id, index), self.scratch / index)
-        return self._buckets.analysis.download(artifact_key(self.submission_id, artifact), self.scratch / artifact)
+            self._buckets.analysis.download(artifact_key(self.submission_id, index), self.path(index))
+        return self._buckets.analysis.download(artifact_key(self.submission_id, output), self.path(output))
 
     def fetch_if_there(self, artifact: Artifact) -> Path | None:
         """Return an output that a submission need not have, or None."""
         key = artifact_key(self.submission_id, artifact)
         return self.fetch(artifact) if self._buckets.analysis.exists(key) else None
 
-    def publish(self, *artifacts: Artifact) -> None:
+    def publish(self, *outputs: Output) -> None:
         """Store outputs from scratch; running twice overwrites the same keys."""
-        for artifact in artifacts:
-            path = self.scratch / artifact
+        for output in outputs:
+            path = self.path(output)
             self._buckets.analysis.upload(
                 path,
-                artifact_key(self.submission_id, artifact),
+                artifact_key(self.submission_id, output),
                 content_type=_CONTENT_TYPES.get(path.suffix, "application/octet-stream"),
-                tags=_COOL if artifact is Artifact.ALIGNED else "",
+                tags=_tags(output),
             )
 
-    def path(self, artifact: Artifact) -> Path:
-        """Return where a new output is to be written."""
-        return self.scratch / artifact
+    def take_over(self, maker: str, outputs: Sequence[Output], *, may_lack: Collection[Output] = frozenset()) -> bool:
+        """Put the outputs of a submission into this one's folder, copied within S3; False where one is not there.
+
+        Where this submission made them they lie there already.
+        """
+        analysis = self._buckets.analysis
+        found = {output: analysis.current(artifact_key(maker, output)) for output in outputs}
+        if any(version is None and output not in may_lack for output, version in found.items()):
+            return False
+        for output, version in found.items():
+            if version and maker != self.submission_id:
+                analysis.copy_from(analysis, version, artifact_key(self.submission_id, output), tags=_tags(output))
+        return True
+
+    def path(self, output: Output) -> Path:
+        """Return where a new output is to be written; its folder is there."""
+        path = self.scratch / str(output)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
 
     def fetch_landed(self, declared: DeclaredFile) -> Path:
         """Return a landed file in the version that was registered, its checksum verified.
@@ -140,6 +157,12 @@ def read_bundle(references: S3Objects, manifest: Manifest) -> ReferenceBundle:
     if (bundle.name, bundle.version) != (name.name, name.version):
         raise RejectedInputError("bundle_invalid", f"{key} says that it is another bundle: register it anew")
     return bundle
+
+
+def _tags(output: Output) -> str:
+    if isinstance(output, PartOf):
+        return _PASSING
+    return _COOL if output is Artifact.ALIGNED else ""
 
 
 def _granted(bucket: S3Objects | None) -> S3Objects:

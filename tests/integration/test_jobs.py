@@ -44,7 +44,7 @@ from tests.integration.conftest import (
 )
 
 Work = Callable[[Workspace], None]
-SETTINGS = JobSettings(submission_id="s-1", submissions_table="submissions", threads=1)
+SETTINGS = JobSettings(submission_id="s-1", submissions_table="submissions", threads=1, code_version="c1")
 
 
 def buckets(aws: Aws) -> Buckets:
@@ -394,5 +394,5 @@ def test_running_a_step_again_overwrites_its_own_outputs_and_nothing_else(analys
 
 def test_every_output_of_the_jobs_is_where_the_journey_says(analysed):
     listed = analysed.aws.s3.list_objects_v2(Bucket="analysis")["Contents"]
-    later = {Artifact.LOAD_RECEIPT, Artifact.BUNDLE, Artifact.REPORT}
+    later = {Artifact.CALLING_PLAN, Artifact.LOAD_RECEIPT, Artifact.BUNDLE, Artifact.REPORT}
     assert {item["Key"] for item in listed} == {artifact_key("s-1", a) for a in Artifact if a not in later}

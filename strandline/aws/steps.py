@@ -1,0 +1,157 @@
+"""Steps by what they are made from: what was made before from the same is taken over and not made again.
+
+The key of a step is a digest of its code, of what it reads of the manifest, and of the keys of the steps before it.
+Every tool writes the same for the same input, so one key means one content, and no byte of an output has to be read to
+know it. Outputs lie in the folder of their submission; another submission with the same key gets copies, so that deleting
+the one takes nothing from the other.
+
+In the submissions table a submission's `STEP#{name}` holds the key of the outputs that lie in its folder now, and
+`MADE#{key}` the submissions that made it. The first is forgotten before an output is overwritten: whoever reads the
+same key there before and after copying has copied what belongs to it.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from strandline.aws.jobs import run_job
+from strandline.aws.settings import JobSettings
+from strandline.aws.submission_items import SubmissionItems, item_key
+from strandline.aws.workspace import Buckets, Workspace
+from strandline.journey import Output
+
+_MOST_HOLDERS: Final = 20
+
+logger = logging.getLogger("strandline.jobs")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One job of the workflow: what it publishes, in this order, and what it is made from.
+
+    `name` is the state's, `makes` what later steps call the outputs, `after` what it reads of earlier steps, so called.
+    `may_lack` are outputs that not every submission has. Where `names_submission`, the outputs hold the submission's id
+    and are of no use to another.
+    """
+
+    name: str
+    makes: str
+    outputs: tuple[Output, ...]
+    after: tuple[str, ...] = ()
+    may_lack: frozenset[Output] = frozenset()
+    names_submission: bool = False
+
+
+def run_step(
+    step: Step,
+    work: Callable[[Workspace], None],
+    read: Callable[[Workspace], Mapping[str, str]],
+    settings: JobSettings,
+    buckets: Buckets,
+) -> int:
+    """Do a step's work and publish its outputs, or take over what was made before; return the exit code of `run_job`.
+
+    Args:
+        step: what is done.
+        work: writes the outputs into the workspace.
+        read: names everything of the manifest and of this machine that the work depends on.
+        settings: of the job.
+        buckets: that the step may touch.
+    """
+
+    def do(workspace: Workspace) -> None:
+        records = StepRecords(*workspace.table.place)
+        before = records.keys_of(workspace.submission_id)
+        key = step_key(step, code=settings.code_version, read=read(workspace), before=before)
+        maker = records.take_over(workspace, step, key)
+        if maker:
+            logger.info("%s was made before from the same, by submission %s: it is taken over", step.name, maker)
+            records.keep(workspace.submission_id, step, key)
+            return
+        if step.makes in before:
+            records.forget(workspace.submission_id, step)
+        work(workspace)
+        workspace.publish(*(output for output in step.outputs if _is_there(workspace, step, output)))
+        records.keep(workspace.submission_id, step, key)
+
+    return run_job(step.name, do, settings, buckets)
+
+
+def step_key(step: Step, *, code: str, read: Mapping[str, str], before: Mapping[str, str]) -> str:
+    """Return the key of a step's outputs, 64 hexadecimal digits.
+
+    Args:
+        step: what is done.
+        code: digest of the software that does it.
+        read: what of the manifest and of the machine it depends on.
+        before: keys of the submission's steps so far, by name.
+
+    Raises:
+        RuntimeError: where a step that it needs has left no key: the workflow runs steps in another order.
+    """
+    missing = [name for name in step.after if name not in before]
+    if missing:
+        raise RuntimeError(f"{step.name} runs after {' and '.join(missing)}, which left no key")
+    made_from = {
+        "makes": step.makes,
+        "code": code,
+        "read": dict(read),
+        "after": {name: before[name] for name in step.after},
+    }
+    return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
+
+
+class StepRecords(SubmissionItems):
+    """Which submission holds the outputs of which key."""
+
+    def keys_of(self, submission_id: str) -> dict[str, str]:
+        """Return the key of each step of a submission whose outputs lie in its folder, by step."""
+        found = self.items(submission_id, "STEP#")
+        return {item["sk"]["S"].removeprefix("STEP#"): item["key"]["S"] for item in found}
+
+    def keep(self, submission_id: str, step: Step, key: str) -> None:
+        """Note that the outputs of `key` lie in the folder of a submission."""
+        made = {"pk": {"S": f"MADE#{key}"}, "sk": {"S": f"SUBMISSION#{submission_id}"}}
+        done = {**item_key(submission_id, f"STEP#{step.makes}"), "key": {"S": key}}
+        self.transact([{"Put": {"TableName": self._table, "Item": item}} for item in (made, done)])
+
+    def forget(self, submission_id: str, step: Step) -> None:
+        """Note that a step's outputs are about to be overwritten."""
+        self._client.delete_item(TableName=self._table, Key=item_key(submission_id, f"STEP#{step.makes}"))
+
+    def take_over(self, workspace: Workspace, step: Step, key: str) -> str | None:
+        """Put what was made from the same into the submission's folder; return who made it, None where nobody did."""
+        own = workspace.submission_id
+        for maker in self._makers(key, own):
+            if maker != own and step.names_submission:
+                continue
+            is_whole = self._has(maker, step, key) and workspace.take_over(
+                maker, step.outputs, may_lack=step.may_lack
+            )
+            if is_whole and self._has(maker, step, key):
+                return maker
+        return None
+
+    def _makers(self, key: str, own: str) -> Iterator[str]:
+        found = self._client.query(
+            TableName=self._table,
+            KeyConditionExpression="pk = :p",
+            ExpressionAttributeValues={":p": {"S": f"MADE#{key}"}},
+            ConsistentRead=True,
+            Limit=_MOST_HOLDERS,
+        )
+        makers = [item["sk"]["S"].removeprefix("SUBMISSION#") for item in found["Items"]]
+        yield from sorted(makers, key=lambda maker: maker != own)
+
+    def _has(self, submission_id: str, step: Step, key: str) -> bool:
+        found = self._client.get_item(
+            TableName=self._table, Key=item_key(submission_id, f"STEP#{step.makes}"), ConsistentRead=True
+        )
+        return found.get("Item", {}).get("key", {}).get("S") == key
+
+
+def _is_there(workspace: Workspace, step: Step, output: Output) -> bool:
+    return output not in step.may_lack or workspace.path(output).exists()
