@@ -259,6 +259,13 @@ def _check_pairs(mates: Sequence[DeclaredFile]) -> None:
                 "a read_group must stand at exactly one READS_1 and one READS_2: add the mate that is missing, or give "
                 "each pair a read_group of its own",
             )
+    read_groups_by_digest: dict[str, set[str | None]] = {}
+    for file in mates:
+        read_groups_by_digest.setdefault(file.sha256, set()).add(file.read_group)
+    if any(len(found) > 1 for found in read_groups_by_digest.values()):
+        raise RejectedInputError(
+            "same_file_twice", "two read_groups have a file of the same content: give each lane its own files"
+        )
 
 
 def derive_submission_id(manifest: Manifest, attempt: int = 1) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from hashlib import sha256
 
 import pytest
 from hypothesis import given
@@ -61,7 +62,7 @@ def test_a_wrong_field_is_named_by_a_code(path, value, code):
 
 def declared(name: str, role: str, read_group: str | None = None) -> dict[str, object]:
     lane = {} if read_group is None else {"read_group": read_group}
-    return {"name": name, "role": role, "size_bytes": 1, "sha256": DIGEST, **lane}
+    return {"name": name, "role": role, "size_bytes": 1, "sha256": sha256(name.encode()).hexdigest(), **lane}
 
 
 def parse_files(*files: dict[str, object]) -> Manifest:
@@ -98,6 +99,15 @@ def test_reads_that_are_neither_whole_pairs_nor_one_bam_or_cram_are_refused_by_a
     with pytest.raises(RejectedInputError) as caught:
         parse_files(*(declared(*file) for file in files))
     assert caught.value.code == code
+
+
+def test_a_file_that_stands_in_two_lanes_under_two_names_is_refused():
+    """Every read of it would be counted twice."""
+    files = [declared(f"{mate}_{lane}", role, lane) for lane in ("L1", "L2") for mate, role in ((1, R1), (2, R2))]
+    assert len(parse_files(*files).read_sets()) == 2
+    files[2]["sha256"] = files[0]["sha256"]
+    with pytest.raises(RejectedInputError, match=r"^same_file_twice: "):
+        parse_files(*files)
 
 
 def test_a_sample_declares_no_read_group_its_files_do():
