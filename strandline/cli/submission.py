@@ -18,7 +18,8 @@ from strandline.errors import RejectedInputError
 from strandline.journey import SubmissionState
 from strandline.landing.findings import FindingLog, Level
 from strandline.landing.manifest import ReferenceName, SampleDeclaration
-from strandline.landing.sample_sheet import SheetSample, parse_sample_sheet
+from strandline.landing.sample_sheet import parse_sample_sheet
+from strandline.landing.sheet_samples import SheetSample
 
 REFUSED: Final = "REFUSED"
 _INTERNAL_EXIT_CODE: Final = 70

@@ -6,16 +6,14 @@ Convert, "Output files": `{Sample_ID}_S{number}_L{lane}_R{read}_001.fastq.gz`, s
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from pydantic import ValidationError
-
-from strandline.errors import RejectedInputError
 from strandline.landing import sheet_rules as rules
 from strandline.landing.findings import FindingLog
-from strandline.landing.manifest import ALIGNED_SUFFIXES, MOST_FILES, PSEUDONYM, READ_GROUP_NAME, SampleDeclaration, Sex
+from strandline.landing.manifest import PSEUDONYM, Sex
+from strandline.landing.sheet_samples import FIELD_BY_COLUMN, SheetReads, SheetSample, declare_lane, join_lanes
 from strandline.landing.sheet_text import Row, read_rows
 
 
@@ -25,28 +23,6 @@ class Dialect(StrEnum):
     STRANDLINE = "Strandline"
     SAREK = "nf-core/sarek"
     ILLUMINA = "Illumina v2"
-
-
-@dataclass(frozen=True, slots=True)
-class SheetReads:
-    """The reads that one line names: first and second mates in FASTQ, or one BAM or CRAM."""
-
-    files: tuple[str, ...]
-    read_group: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SheetSample:
-    """One sample of a sheet, its lanes together; `line` is its first.
-
-    Paths are as they stand there: relative to the sheet, unless absolute.
-    """
-
-    line: int
-    sample: SampleDeclaration
-    reads: tuple[SheetReads, ...]
-    reference: str | None = None
-    regions: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +48,11 @@ _OF_ALIGNMENTS: Final = {  # or one of these, where they are BAM or CRAM
     Dialect.SAREK: ("bam", "cram"),
     Dialect.ILLUMINA: (),
 }
-_FIELD_BY_COLUMN: Final = {  # of our own sheet, whose columns are the fields of the manifest
-    "sample": "sample_id",
-    "subject": "subject_id",
-    **{name: name for name in ("sex", "assay", "platform", "library", "site", "trial", "consent")},
-}
 _WORDS: Final = frozenset({"sex", "assay", "platform", "consent"})  # enumerations, written in any case
 _LATER_STEPS: Final = ("spring_1", "spring_2", "table", "vcf")
 _INDEXES: Final = ("bai", "crai")  # passed over: reads are taken apart from front to end
 _OPTIONAL: Final = {
-    Dialect.STRANDLINE: (*_FIELD_BY_COLUMN, "read_group", "reference", "regions"),
+    Dialect.STRANDLINE: (*FIELD_BY_COLUMN, "read_group", "reference", "regions"),
     Dialect.SAREK: ("sex", "status", *_INDEXES, *_LATER_STEPS),
     Dialect.ILLUMINA: (
         *("lane", "index", "index2", "sample_name", "sample_project", "overridecycles", "adapterread1"),
@@ -92,7 +63,6 @@ _SEX_BY_CHROMOSOMES: Final = {"XX": Sex.FEMALE, "XY": Sex.MALE, "NA": Sex.UNKNOW
 _SECTION: Final = re.compile(r"\[([A-Za-z0-9_]+)\]")
 _NAME_TOLD: Final = re.compile(r"[A-Za-z0-9_. -]{1,40}")
 _LAST_LANE: Final = 999
-_MOST_LANES_OF_A_SAMPLE: Final = (MOST_FILES - 1) // 2  # beside the regions
 
 
 def parse_sample_sheet(pieces: Iterable[bytes], log: FindingLog) -> SampleSheet:
@@ -142,7 +112,7 @@ def _read_table(dialect: Dialect, rows: Sequence[Row], log: FindingLog) -> list[
     if dialect is Dialect.SAREK:
         read, records = _read_sarek, _check_patients(records, log)
     lines = [(record["sample"], read(line, record, log) if is_right else None) for line, record, is_right in records]
-    return _join_lanes(lines, "sample", log)
+    return join_lanes(lines, "sample", log)
 
 
 class _Record(NamedTuple):
@@ -212,53 +182,14 @@ def _check_patients(records: Sequence[_Record], log: FindingLog) -> list[_Record
     return checked
 
 
-def _join_lanes(lines: Sequence[tuple[str, SheetSample | None]], column: str, log: FindingLog) -> list[SheetSample]:
-    """Put the lanes of each sample together; a sample is left out where one of its lines is wrong (None)."""
-    by_sample: dict[str, list[SheetSample | None]] = {}
-    for name, one in lines:
-        by_sample.setdefault(name, []).append(one)
-    samples = []
-    for found in by_sample.values():
-        lanes = [one for one in found if one is not None]
-        if len(lanes) == len(found) and _are_lanes_of_one(lanes, column, log):
-            samples.append(replace(lanes[0], reads=tuple(reads for one in lanes for reads in one.reads)))
-    return samples
-
-
-def _are_lanes_of_one(lanes: Sequence[SheetSample], column: str, log: FindingLog) -> bool:
-    first, *others = lanes
-    if not others:
-        return True
-    sets = [reads for one in lanes for reads in one.reads]
-    paths = [path for reads in sets for path in reads.files]
-    names = [reads.read_group for reads in sets]
-    aligned = [len(reads.files) == 1 for reads in sets]
-    wrong = None
-    if any(aligned):
-        wrong = rules.SEVERAL_ALIGNED if all(aligned) else rules.TWO_KINDS
-    elif None in names or len(set(names)) < len(names):
-        wrong = rules.SAMPLE_REPEATED
-    elif any(
-        (one.sample, one.reference, one.regions) != (first.sample, first.reference, first.regions) for one in others
-    ):
-        wrong = rules.LANES_DIFFER
-    elif len(lanes) > _MOST_LANES_OF_A_SAMPLE:
-        wrong = rules.TOO_MANY_LANES
-    elif len(set(paths)) < len(paths):
-        wrong = rules.FILE_REPEATED
-    if wrong is not None:
-        log.add(wrong, line=others[0].line, field=column)
-    return wrong is None
-
-
 def _read_own(line: int, record: Mapping[str, str], log: FindingLog) -> SheetSample | None:
     values = {
-        _FIELD_BY_COLUMN[column]: value.upper() if column in _WORDS else value
+        FIELD_BY_COLUMN[column]: value.upper() if column in _WORDS else value
         for column, value in record.items()
-        if column in _FIELD_BY_COLUMN and value
+        if column in FIELD_BY_COLUMN and value
     }
     files = (record["aligned"],) if record.get("aligned") else (record["reads_1"], record["reads_2"])
-    return _sample(
+    return declare_lane(
         line,
         values,
         SheetReads(files, record.get("read_group") or None),
@@ -287,8 +218,10 @@ def _read_sarek(line: int, record: Mapping[str, str], log: FindingLog) -> SheetS
         log.add(rules.SEVERAL_ALIGNED, line=line)
         return None
     if aligned:
-        return _sample(line, values, SheetReads((aligned[0],)), log)
-    return _sample(line, values, SheetReads((record["fastq_1"], record["fastq_2"]), record["lane"]), log, lane="lane")
+        return declare_lane(line, values, SheetReads((aligned[0],)), log)
+    return declare_lane(
+        line, values, SheetReads((record["fastq_1"], record["fastq_2"]), record["lane"]), log, lane="lane"
+    )
 
 
 def _read_illumina(rows: Sequence[Row], log: FindingLog) -> list[SheetSample]:
@@ -320,8 +253,8 @@ def _read_illumina(rows: Sequence[Row], log: FindingLog) -> list[SheetSample]:
             continue
         stem = "_".join([name, f"S{number_by_sample[name]}", *([lane] if lane else [])])
         pair = SheetReads((f"{stem}_R1_001.fastq.gz", f"{stem}_R2_001.fastq.gz"), lane)
-        lines.append((name, _sample(line, {"sample_id": name, "platform": "ILLUMINA"}, pair, log)))
-    return _join_lanes(lines, "sample_id", log)
+        lines.append((name, declare_lane(line, {"sample_id": name, "platform": "ILLUMINA"}, pair, log)))
+    return join_lanes(lines, "sample_id", log)
 
 
 def _first_lines(records: Sequence[_Record]) -> list[_Record]:
@@ -357,50 +290,6 @@ def _lane(line: int, lane: str, log: FindingLog) -> str | None:
         return f"L{int(lane):03}"
     log.add(rules.VALUE_INVALID if lane else rules.VALUE_MISSING, line=line, field="Lane")
     return None
-
-
-def _sample(
-    line: int,
-    values: Mapping[str, str],
-    reads: SheetReads,
-    log: FindingLog,
-    *,
-    reference: str | None = None,
-    regions: str | None = None,
-    lane: str = "read_group",
-) -> SheetSample | None:
-    """Declare a sample with the reads of one line; None where a value is none that a manifest takes.
-
-    `lane` is the column that names the read group.
-    """
-    is_right = True
-    for path in (*reads.files, reference, regions):
-        if path and "://" in path:
-            log.add(rules.PATH_REMOTE, line=line)
-            is_right = False
-    if len(set(reads.files)) < len(reads.files):
-        log.add(rules.FILE_REPEATED, line=line)
-        is_right = False
-    if len(reads.files) == 1 and (reads.read_group or not reads.files[0].endswith(ALIGNED_SUFFIXES)):
-        log.add(rules.ALIGNED_GROUP if reads.read_group else rules.ALIGNED_NAME, line=line)
-        is_right = False
-    if reads.read_group is not None and not re.fullmatch(READ_GROUP_NAME, reads.read_group):
-        log.add(rules.VALUE_INVALID, line=line, field=lane)
-        is_right = False
-    try:
-        declared = SampleDeclaration.model_validate(dict(values))
-    except ValidationError as error:
-        for wrong in error.errors(include_input=False, include_url=False):
-            log.add(rules.VALUE_INVALID, line=line, field=_column(str(wrong["loc"][0])))
-        return None
-    except RejectedInputError as error:
-        log.add(rules.WITHDRAWN if error.code == "consent_withdrawn" else rules.SAMPLE_ID, line=line)
-        return None
-    return SheetSample(line, declared, (reads,), reference, regions) if is_right else None
-
-
-def _column(field: str) -> str:
-    return next((column for column, name in _FIELD_BY_COLUMN.items() if name == field), field)
 
 
 def _check_shared_files(samples: Sequence[SheetSample], log: FindingLog) -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from strandline.landing.findings import FindingLog
 from strandline.landing.manifest import Sex
-from strandline.landing.sample_sheet import Dialect, SampleSheet, SheetReads, parse_sample_sheet
+from strandline.landing.sample_sheet import Dialect, SampleSheet, parse_sample_sheet
+from strandline.landing.sheet_samples import SheetReads
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/sample_sheets.md"
 OURS = "sample,reads_1,reads_2,reference\n"
