@@ -1,6 +1,6 @@
 """Objects in one bucket: streamed in, streamed out, told apart by version."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from strandline.aws.ranged_reading import RangedReader
+from strandline.aws.ranged_reading import PART_BYTES, RangedReader
 from strandline.aws.uploading import FileToSend, Uploader, Watch
 
 if TYPE_CHECKING:
@@ -63,14 +63,22 @@ class S3Objects:
 
     def download(self, key: str, path: Path, *, version_id: str | None = None) -> Path:
         """Fetch an object into a file and return its path; the file is there whole or not at all."""
-        partial = path.with_name(path.name + ".partial")
-        try:
-            with partial.open("wb") as sink:
-                for chunk in self.stream(key, version_id=version_id):
-                    sink.write(chunk)
-            return partial.rename(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        return _write_whole(path, self.stream(key, version_id=version_id))
+
+    def download_ranges(self, key: str, path: Path, ranges: Sequence[tuple[int, int]]) -> Path:
+        """Fetch byte ranges of one version of an object, 0-based and half-open, behind one another into a file.
+
+        Raises:
+            RejectedInputError: `object_missing`.
+            TemporaryError: as `stream`.
+        """
+        reader = RangedReader(self._client, self.bucket, key, None)
+        pieces = (
+            (start0, min(PART_BYTES, end0 - start0))
+            for first, end0 in ranges
+            for start0 in range(first, end0, PART_BYTES)
+        )
+        return _write_whole(path, (chunk for piece in pieces for chunk in reader.read_part(*piece).chunks))
 
     def upload(self, path: Path, key: str, *, content_type: str = "application/octet-stream", tags: str = "") -> None:
         """Store a file of any size, its checksum verified by S3 part by part; `tags` as `key=value&...`."""
@@ -130,3 +138,15 @@ class S3Objects:
         else:
             extra = {"Tagging": tags} if tags else {}
             self._client.copy(origin, self.bucket, key, SourceClient=source._client, ExtraArgs=extra)
+
+
+def _write_whole(path: Path, chunks: Iterable[bytes]) -> Path:
+    """Write a file that is there whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with partial.open("wb") as sink:
+            for chunk in chunks:
+                sink.write(chunk)
+        return partial.rename(path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -60,7 +60,6 @@ class RangedReader:
         if first.size_bytes == size:
             yield from first.chunks
             return
-        self._pin = first.pin
         starts = range(first.size_bytes, size, part_bytes)
         later = (self.read_part(start, min(part_bytes, size - start)) for start in starts)
         with ReadAhead(later, _PARTS_AHEAD) as parts:
@@ -84,6 +83,7 @@ class RangedReader:
             except _CUT:
                 continue
             if part.size_bytes == max(0, min(size_bytes, part.object_bytes - start0)):
+                self._pin = part.pin
                 return part
         raise TemporaryError("stream_cut", f"the connection was lost while reading {self._key}")
 

@@ -2,8 +2,8 @@
 
 The key of a step is a digest of its code, of what it reads of the manifest, and of the keys of the steps before it.
 Every tool writes the same for the same input, so one key means one content, and no byte of an output has to be read to
-know it. Outputs lie in the folder of their submission; another submission with the same key gets copies, so that deleting
-the one takes nothing from the other.
+know it. Outputs lie in the folder of their submission; another submission with the same key gets copies, so that
+deleting the one takes nothing from the other.
 
 In the submissions table a submission's `STEP#{name}` holds the key of the outputs that lie in its folder now, and
 `MADE#{key}` the submissions that made it. The first is forgotten before an output is overwritten: whoever reads the
@@ -128,9 +128,7 @@ class StepRecords(SubmissionItems):
         for maker in self._makers(key, own):
             if maker != own and step.names_submission:
                 continue
-            is_whole = self._has(maker, step, key) and workspace.take_over(
-                maker, step.outputs, may_lack=step.may_lack
-            )
+            is_whole = self._has(maker, step, key) and workspace.take_over(maker, step.outputs, may_lack=step.may_lack)
             if is_whole and self._has(maker, step, key):
                 return maker
         return None

@@ -9,7 +9,7 @@ import gzip
 import zlib
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
@@ -23,15 +23,21 @@ OVERLAP: Final = 2_000
 
 MOST_PARTS: Final = 1_000
 _CRAI_FIELDS: Final = 6
-_UNMAPPED: Final = -1
+_END_BYTES: Final = 38
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Reads that lie together in a CRAM: the contig's number in its header, 0-based start, compressed bytes."""
+    """Reads that lie together in a CRAM.
+
+    `contig` is its number in the header, -1 for unmapped reads; 0-based, half-open `start0` and `end0` are where the
+    alignments lie; `container_at` is where in the file its container begins; `size_bytes` as compressed.
+    """
 
     contig: int
     start0: int
+    end0: int
+    container_at: int
     size_bytes: int
 
 
@@ -58,7 +64,7 @@ class CallingPlan(BaseModel):
 
 
 def read_crai(body: bytes) -> list[Slice]:
-    """Read the index of a CRAM; what holds unmapped reads is left out.
+    """Read the index of a CRAM.
 
     Source: CRAM specification 3, "CRAM index": gzip of lines with the number of the contig, 1-based start, span,
     container's offset, slice's offset and slice's size.
@@ -66,8 +72,8 @@ def read_crai(body: bytes) -> list[Slice]:
     Raises:
         RejectedInputError: `cram_index_invalid`.
 
-    >>> read_crai(gzip.compress(b"0\\t101\\t50\\t900\\t20\\t4000\\n-1\\t0\\t0\\t990\\t20\\t10\\n"))
-    [Slice(contig=0, start0=100, size_bytes=4000)]
+    >>> read_crai(gzip.compress(b"0\\t101\\t50\\t900\\t20\\t4000\\n"))
+    [Slice(contig=0, start0=100, end0=150, container_at=900, size_bytes=4000)]
     """
     slices = []
     try:
@@ -75,8 +81,9 @@ def read_crai(body: bytes) -> list[Slice]:
             fields = [int(field) for field in line.split("\t")]
             if len(fields) != _CRAI_FIELDS:
                 raise ValueError(line)
-            if fields[0] != _UNMAPPED:
-                slices.append(Slice(fields[0], max(0, fields[1] - 1), fields[5]))
+            contig, start, span, container_at, _, size_bytes = fields
+            start0 = max(0, start - 1)
+            slices.append(Slice(contig, start0, start0 + span, container_at, size_bytes))
     except (ValueError, OSError, EOFError, zlib.error):
         raise RejectedInputError("cram_index_invalid", "the index of the CRAM cannot be read: align again") from None
     return slices
@@ -97,7 +104,7 @@ def plan_calling(
         regions: outside of these nothing is called; None for the whole reference. They count by the reads over them.
         part_bytes: of reads over the regions; a part may be larger by one slice, and no more than 1000 are made.
 
-    >>> even = [Slice(0, start0, 100) for start0 in range(0, 1000, 100)]
+    >>> even = [Slice(0, start0, start0 + 100, start0, 100) for start0 in range(0, 1000, 100)]
     >>> plan = plan_calling(even, {"chr1": 1000}, None, part_bytes=500)
     >>> [plan.regions_of(part) for part in (1, 2)]
     [[Region(contig='chr1', start0=0, end0=500)], [Region(contig='chr1', start0=500, end0=1000)]]
@@ -133,23 +140,59 @@ def widen(
     return merged if regions is None else _overlap(merged, merge_regions(list(regions)))
 
 
+def needed_bytes(
+    slices: Sequence[Slice], length_by_contig: Mapping[str, int], regions: Sequence[Region], size_bytes: int
+) -> list[tuple[int, int]]:
+    """Return what of a CRAM makes one with every read over some regions: 0-based, half-open ranges of bytes, in order.
+
+    A CRAM is its definition and header, containers, and a container that says that it ends: containers may be left out.
+
+    Args:
+        slices: of its index, all of them.
+        length_by_contig: in the order of its header.
+        regions: sorted and apart from one another, as `merge_regions` gives them.
+        size_bytes: of the whole file.
+
+    Source: CRAM specification 3, "Container structure" and "End of file container" (38 bytes).
+    """
+    contigs, by_contig = list(length_by_contig), _by_contig(regions)
+    starts = sorted({piece.container_at for piece in slices})
+    if not starts:
+        return [(0, size_bytes)]
+    end_by_start = dict(pairwise([*starts, size_bytes - _END_BYTES]))
+    wanted = {
+        piece.container_at
+        for piece in slices
+        if 0 <= piece.contig < len(contigs)
+        and any(_within(by_contig.get(contigs[piece.contig], []), piece.start0, piece.end0))
+    }
+    ranges = [(0, starts[0])]
+    for start in [*sorted(wanted), size_bytes - _END_BYTES]:
+        end = end_by_start.get(start, size_bytes)
+        if ranges[-1][1] == start:
+            ranges[-1] = (ranges[-1][0], end)
+        else:
+            ranges.append((start, end))
+    return ranges
+
+
 def _weigh(
     slices: Iterable[Slice], contigs: Sequence[str], length_by_contig: Mapping[str, int], wanted: list[Region] | None
 ) -> Iterator[Slice]:
     """Yield the slices that reach into the regions. A slice is taken to reach to the next one's start."""
     lengths = [length_by_contig[contig] for contig in contigs]
-    inside = (piece for piece in slices if piece.contig < len(contigs) and piece.start0 < lengths[piece.contig])
+    inside = (piece for piece in slices if 0 <= piece.contig < len(contigs) and piece.start0 < lengths[piece.contig])
     found = sorted(inside, key=lambda piece: (piece.contig, piece.start0))
     if wanted is None:
         yield from found
         return
     by_contig = _by_contig(wanted)
-    for piece, following in pairwise([*found, Slice(len(contigs), 0, 0)]):
+    for piece, following in pairwise([*found, Slice(len(contigs), 0, 0, 0, 0)]):
         contig = contigs[piece.contig]
         end0 = following.start0 if following.contig == piece.contig else lengths[piece.contig]
         covered = sum(region.length for region in _within(by_contig.get(contig, []), piece.start0, end0))
         if covered:
-            yield Slice(piece.contig, piece.start0, max(1, piece.size_bytes * covered // max(1, end0 - piece.start0)))
+            yield replace(piece, size_bytes=max(1, piece.size_bytes * covered // max(1, end0 - piece.start0)))
 
 
 def _cuts(weighed: Sequence[Slice], total: int, count: int) -> list[tuple[int, int]]:

@@ -1,6 +1,7 @@
 """`S3Objects`: whole or not at all, by version, within limits. And what a lab does at the door."""
 
 import itertools
+import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -145,3 +146,12 @@ def test_a_reference_whose_upload_fails_is_not_registered(aws, tmp_path):
     with pytest.raises(RejectedInputError, match=r"^file_not_found: "):
         register_reference(references, REFERENCE.model_copy(update={"files": (missing,)}), tmp_path)
     assert not references.exists(reference_key("slice", "0c2b", BUNDLE_NAME))
+
+
+def test_ranges_of_an_object_lie_behind_one_another_in_the_file(aws, tmp_path):
+    """Larger than one request takes, so that a range is fetched in two."""
+    body = random.Random(5).randbytes(40 << 20)  # noqa: S311 - no secret
+    aws.bucket("analysis").write("k", body)
+    ranges = [(0, 10), (100, 100 + (33 << 20)), (len(body) - 38, len(body))]
+    path = aws.bucket("analysis").download_ranges("k", tmp_path / "some", ranges)
+    assert path.read_bytes() == b"".join(body[first:end] for first, end in ranges)
