@@ -1,6 +1,6 @@
 """The landing door: files in any order, the manifest first or last, events twice, out of order, late or never."""
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
@@ -71,26 +71,24 @@ class Intake:
         started = 0
         listed = self._landing.list_current(LANDING_PREFIX)
         for submission_id, files in _by_submission(listed):
-            last = max(file.modified for file in files)
+            last = max(file.modified for file in files.values())
             if not settled <= now - last <= window:
                 continue
             record = self._table.get(submission_id)
             if record is None or record.state is SubmissionState.RECEIVED:
-                started += self._catch_up(submission_id, now)
+                started += self._catch_up(submission_id, files, now)
         return started
 
-    def _catch_up(self, submission_id: str, now: datetime) -> bool:
+    def _catch_up(self, submission_id: str, files: Mapping[str, ObjectVersion], now: datetime) -> bool:
+        """Register what is not, and start what a registrar that was killed, or never called, did not."""
         known = {file.name: file.version_id for file in self._table.landed_files(submission_id)}
-        adopted = set()
-        for found in self._landing.list_current(landing_key(submission_id, "x").removesuffix("x")):
-            parts = split_landing_key(found.key)
-            if parts is None or known.get(parts[1]) == found.version_id:
+        for name, found in files.items():
+            if known.get(name) == found.version_id:
                 continue
-            file = LandedFile(parts[1], found.version_id, found.size_bytes)
-            if not self._table.adopt_file(submission_id, file, instead_of=known.get(file.name), now=now):
+            file = LandedFile(name, found.version_id, found.size_bytes)
+            if not self._table.adopt_file(submission_id, file, instead_of=known.get(name), now=now):
                 return False
-            adopted.add(file.name)
-        return self._start_what_is_complete(submission_id, adopted) is Registered.STARTED
+        return self._start_what_is_complete(submission_id, {*files}) is Registered.STARTED
 
     def _start_what_is_complete(self, submission_id: str, news: Set[str]) -> Registered:
         """Start the workflow where everything that the manifest names has landed; STARTED where this call started it.
@@ -108,12 +106,15 @@ class Intake:
             manifest = parse_manifest(body)
         except RejectedInputError:
             return self._start(submission_id)
+        is_complete = all(declared.name in landed for declared in manifest.files)
+        has_new_manifest = MANIFEST_NAME in news
+        new = [unit for unit in landed_units(manifest, landed) if has_new_manifest or unit.names & news]
+        if not (is_complete or has_new_manifest or new):
+            return Registered.WAITING
         if not self._table.register_manifest(submission_id, manifest, version_id=version_id):
             return Registered.WAITING
-        if all(declared.name in landed for declared in manifest.files):
+        if is_complete:
             return self._start(submission_id)
-        complete = landed_units(manifest, landed)
-        new = [unit for unit in complete if MANIFEST_NAME in news or unit.names & news]
         started = [self._ahead.start(submission_id, unit.digest) for unit in new]
         return Registered.AHEAD if any(started) else Registered.WAITING
 
@@ -121,9 +122,9 @@ class Intake:
         return Registered.STARTED if self._workflow.start(submission_id) else Registered.WAITING
 
 
-def _by_submission(listed: Iterator[ObjectVersion]) -> Iterator[tuple[str, list[ObjectVersion]]]:
-    """Group objects, which come in the order of their keys, by submission; what belongs to none is left out."""
+def _by_submission(listed: Iterator[ObjectVersion]) -> Iterator[tuple[str, dict[str, ObjectVersion]]]:
+    """Group objects, which come in the order of their keys, by submission and name; others are left out."""
     parts = ((split_landing_key(found.key), found) for found in listed)
-    known = ((part[0], found) for part, found in parts if part)
-    for submission_id, group in groupby(known, key=lambda pair: pair[0]):
-        yield submission_id, [found for _, found in group]
+    known = ((part, found) for part, found in parts if part)
+    for submission_id, group in groupby(known, key=lambda pair: pair[0][0]):
+        yield submission_id, {name: found for (_, name), found in group}

@@ -182,15 +182,13 @@ class LandedFiles(SubmissionStates):
                 "ExpressionAttributeValues": {":received": {"S": SubmissionState.RECEIVED}},
             }
         }
-        if self.transact([guard, write]):
-            return True
+        refused = self.find_refused([guard, write])
+        if 0 not in refused:
+            return True  # written, or nothing newer than what is there
         record = self.get(submission_id)
         if record is None:  # the first file: all others find the submission there
             self.create(submission_id, now)
         elif record.state is not SubmissionState.RECEIVED:
             return False
         # another may have made the submission since the first try: only what is refused now is refused for itself
-        if self.transact([guard, write]):
-            return True
-        record = self.get(submission_id)
-        return record is not None and record.state is SubmissionState.RECEIVED
+        return 0 not in self.find_refused([guard, write])

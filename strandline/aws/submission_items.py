@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _TRANSACTION_ATTEMPTS = 6
 _CONFLICT_PAUSE_S = 0.05
+_REFUSED = "ConditionalCheckFailed"
 
 
 class SubmissionItems:
@@ -32,6 +33,14 @@ class SubmissionItems:
     def transact(self, items: "Sequence[TransactWriteItemTypeDef]") -> bool:
         """Write all or nothing; False where a condition did not hold.
 
+        Raises:
+            TemporaryError: `table_contended`, where others were in the way on every try.
+        """
+        return not self.find_refused(items)
+
+    def find_refused(self, items: "Sequence[TransactWriteItemTypeDef]") -> frozenset[int]:
+        """Write all or nothing; return the places (0-based) of the items whose conditions did not hold, if any.
+
         A conflict with another transaction says nothing about the conditions, so the write is tried again.
 
         Raises:
@@ -45,13 +54,13 @@ class SubmissionItems:
             except ClientError as error:
                 if error.response["Error"]["Code"] != "TransactionCanceledException":
                     raise
-                reasons = {str(reason.get("Code")) for reason in error.response.get("CancellationReasons", [])}
-                if not reasons <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
+                reasons = [str(reason.get("Code")) for reason in error.response.get("CancellationReasons", [])]
+                if not set(reasons) <= {"None", _REFUSED, "TransactionConflict"}:
                     raise
-                if "ConditionalCheckFailed" in reasons:
-                    return False
+                if _REFUSED in reasons:
+                    return frozenset(place for place, reason in enumerate(reasons) if reason == _REFUSED)
             else:
-                return True
+                return frozenset()
         raise TemporaryError("table_contended", "other writers of this submission were in the way on every try")
 
     def items(self, submission_id: str, prefix: str) -> list[dict[str, Any]]:

@@ -334,7 +334,8 @@ def test_the_job_that_refuses_ahead_has_done_its_work(aws, door, monkeypatch):
 
 def run_the_job(aws: Aws, monkeypatch: pytest.MonkeyPatch, asked: dict[str, str]) -> None:
     """Run `batch_images/validate_files` to success, as Batch does."""
-    for name, value in {"SUBMISSION_ID": asked["submission_id"], "UNIT": asked["unit"], "THREADS": "1"}.items():
+    told = {"SUBMISSION_ID": asked["submission_id"], "UNIT": asked["unit"], "THREADS": "1", "CODE_VERSION": "1"}
+    for name, value in told.items():
         monkeypatch.setenv(name, value)
     job = load(ROOT / "batch_images" / "validate_files" / "job.py")
     settings = job.ValidationJobSettings.from_env()
