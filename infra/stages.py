@@ -21,12 +21,21 @@ class JobSize:
     timeout_s: int
 
 
-JOB_NAMES = ("validate_files", "align_reads", "call_variants", "annotate", "filter_and_qc", "load_lake")
+JOB_NAMES = (
+    "validate_files",
+    "align_reads",
+    "measure_quality",
+    "call_variants",
+    "annotate",
+    "filter_and_qc",
+    "load_lake",
+)
 
 _SMALL = JobSize(vcpus=2, memory_mib=7_680, timeout_s=90 * 60)
 _CLOUD_SIZES = {
     "validate_files": _SMALL,
     "align_reads": JobSize(vcpus=4, memory_mib=16_384, timeout_s=6 * 3600),
+    "measure_quality": JobSize(vcpus=2, memory_mib=7_680, timeout_s=6 * 3600),
     "call_variants": JobSize(vcpus=4, memory_mib=8_192, timeout_s=6 * 3600),
     "annotate": _SMALL,
     "filter_and_qc": _SMALL,
@@ -41,6 +50,7 @@ _ONE_MACHINE = JobSize(vcpus=1, memory_mib=1_024, timeout_s=900)
 _LOCAL_SIZES = {
     "validate_files": _ONE_MACHINE,
     "align_reads": JobSize(vcpus=2, memory_mib=3_072, timeout_s=3_600),
+    "measure_quality": JobSize(vcpus=1, memory_mib=1_024, timeout_s=3_600),
     "call_variants": JobSize(vcpus=2, memory_mib=2_048, timeout_s=3_600),
     "annotate": _ONE_MACHINE,
     "filter_and_qc": _ONE_MACHINE,
@@ -72,6 +82,8 @@ class StageConfig:
     cpu_instance_classes: tuple[str, ...] = ("c6i", "m6i", "m7i", "r6i", "r7i")
     gpu_instance_types: tuple[str, ...] = ("g5.2xlarge", "g5.12xlarge", "g6.2xlarge")
     scratch_gib: int = 500
+    quality_gates: Mapping[str, float | int | str] = field(default_factory=dict)
+    """Limits of the checks before calling that differ from the defaults; see docs/quality.md."""
     job_sizes: Mapping[str, JobSize] = field(default_factory=lambda: _CLOUD_SIZES)
     function_runtime: FunctionRuntime = _CLOUD_RUNTIME
     reserved_concurrency: int | None = None

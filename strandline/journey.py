@@ -142,6 +142,9 @@ class Artifact(StrEnum):
     ALIGNED = "aligned.cram"
     ALIGNED_INDEX = "aligned.cram.crai"
     ALIGNMENT_METRICS = "alignment_metrics.json"
+    ALIGNMENT_QUALITY = "alignment_quality.json"
+    REGION_COVERAGE = "region_coverage.tsv"
+    FINGERPRINT = "fingerprint.json"
     GVCF = "calls.g.vcf.gz"
     GVCF_INDEX = "calls.g.vcf.gz.tbi"
     CALLED = "called.vcf.gz"
@@ -156,6 +159,8 @@ class Artifact(StrEnum):
     LOAD_RECEIPT = "load_receipt.json"
     BUNDLE = "bundle.json"
     REPORT = "report.html"
+    QC_PAGE = "qc.html"
+    MULTIQC = "qc_mqc.json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,53 +1,42 @@
-"""FilterAndQc: filter reasons, coverage, callable regions, the quality summary and its gates."""
+"""FilterAndQc: filter reasons, statistics of the variants, and the quality record of the sample."""
 
 import json
 import sys
-from dataclasses import asdict
 
 from strandline.aws.jobs import open_buckets, run_job
 from strandline.aws.settings import VariantsJobSettings
 from strandline.aws.workspace import Workspace
 from strandline.journey import Artifact
-from strandline.landing.regions import Region, parse_regions
-from strandline.reads.coverage import measure_coverage, write_bed
-from strandline.reads.quality import AlignmentSummary, CoverageSummary, QualitySummary, check_gates
-from strandline.reads.reference_bundle import ReferenceBundle, ReferenceRole
+from strandline.reads.quality import AlignmentQuality, AlignmentSummary, QualitySummary
 from strandline.variants.filtering import filter_variants
 from strandline.variants.provenance import read_programs
-from strandline.variants.records import summarise_calls
+from strandline.variants.records import read_calls, summarise_calls
+from strandline.variants.statistics import describe_variants
 
 
 def filter_and_qc(workspace: Workspace) -> None:
-    """Filter, measure, and stop a sample that nobody should interpret."""
-    bundle = workspace.reference()
-    reference = workspace.fetch_reference(bundle, [ReferenceRole.FASTA, ReferenceRole.FASTA_INDEX])
-    cram = workspace.fetch(Artifact.ALIGNED, index=Artifact.ALIGNED_INDEX)
-    coverage = measure_coverage(cram, reference[ReferenceRole.FASTA], analysed_regions(workspace, bundle))
-    measured = {key: value for key, value in asdict(coverage).items() if key != "callable_regions"}
-    summary = CoverageSummary(**measured, callable_bases=coverage.callable_bases)
-    warnings = check_gates(summary)
-    filter_variants(workspace.fetch(Artifact.ANNOTATED), workspace.path(Artifact.CALLS))
-    write_bed(coverage.callable_regions, workspace.path(Artifact.CALLABLE_REGIONS))
+    """Filter, and put what was measured before calling and after it into one record."""
+    measured = AlignmentQuality.model_validate_json(workspace.fetch(Artifact.ALIGNMENT_QUALITY).read_bytes())
+    calls = workspace.path(Artifact.CALLS)
+    filter_variants(workspace.fetch(Artifact.ANNOTATED), calls)
+    sample = workspace.manifest.sample
     quality = QualitySummary(
+        schema_version=2,
         submission_id=workspace.submission_id,
-        sample_id=workspace.manifest.sample.sample_id,
-        reference=bundle.label,
+        sample_id=sample.sample_id,
+        subject_id=sample.subject_id,
+        declared_sex=sample.sex,
+        reference=workspace.reference().label,
         alignment=AlignmentSummary(**json.loads(workspace.fetch(Artifact.ALIGNMENT_METRICS).read_bytes())),
-        coverage=summary,
-        variants=summarise_calls(workspace.path(Artifact.CALLS)),
-        warnings=warnings,
-        programs=read_programs(cram, workspace.path(Artifact.CALLS)),
+        coverage=measured.coverage,
+        variants=summarise_calls(calls),
+        measured=measured,
+        statistics=describe_variants(read_calls(calls)),
+        warnings=measured.warnings,
+        programs=read_programs(measured.programs, calls),
     )
     workspace.path(Artifact.QC).write_text(quality.model_dump_json(indent=1))
-    workspace.publish(Artifact.CALLS_INDEX, Artifact.CALLS, Artifact.CALLABLE_REGIONS, Artifact.QC)
-
-
-def analysed_regions(workspace: Workspace, bundle: ReferenceBundle) -> list[Region]:
-    """Return the submission's regions, or every base of the reference."""
-    bed = workspace.fetch_if_there(Artifact.REGIONS)
-    if bed:
-        return parse_regions(bed.read_bytes(), bed.name, bundle.length_by_contig)
-    return [Region(name, 0, length) for name, length in bundle.length_by_contig.items()]
+    workspace.publish(Artifact.CALLS_INDEX, Artifact.CALLS, Artifact.QC)
 
 
 if __name__ == "__main__":

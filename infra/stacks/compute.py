@@ -1,5 +1,7 @@
 """Stateless: queues of CPU and GPU machines, and the jobs that run on them."""
 
+import json
+
 from aws_cdk import CfnOutput
 from aws_cdk import aws_batch as batch
 from constructs import Construct
@@ -89,6 +91,7 @@ class ComputeStack(PartStack):
         analysed = read_objects(analysis, prefix=_SUBMISSIONS)
         result = write_objects(analysis, prefix=_SUBMISSIONS)
         analyses = {"REFERENCES_BUCKET": storage.references.name, "ANALYSIS_BUCKET": analysis.name}
+        measures = {"QUALITY_GATES": json.dumps(dict(stage.quality_gates)), **analyses}
         reads_landing = {"LANDING_BUCKET": storage.landing.name, **analyses}
         loads = {
             "ANALYSIS_BUCKET": analysis.name,
@@ -99,6 +102,7 @@ class ComputeStack(PartStack):
         granted = {
             "validate_files": (reads_landing, [*landed, *references, *analysed, *result]),
             "align_reads": (reads_landing, [*landed, *references, *analysed, *result]),
+            "measure_quality": (measures, [*references, *analysed, *result]),
             "call_variants": (analyses, [*references, *analysed, *result]),
             "annotate": (analyses, [*references, *analysed, *result]),
             "filter_and_qc": (analyses, [*references, *analysed, *result]),

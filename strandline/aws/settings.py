@@ -125,6 +125,12 @@ class VariantsJobSettings(JobSettings):
     analysis_bucket: str
 
 
+class MeasurementJobSettings(VariantsJobSettings):
+    """Of `measure_quality`. `quality_gates` is a JSON object of the limits that differ from the defaults."""
+
+    quality_gates: str
+
+
 class LakeJobSettings(JobSettings):
     """Of `load_lake`."""
 

@@ -33,14 +33,12 @@ def header_lines(provenance: Provenance, extra: Sequence[tuple[str, str]] = ()) 
     return "".join(f"##{key}={value}\n" for key, value in pairs).encode()
 
 
-def read_programs(cram: Path, vcf: Path) -> tuple[str, ...]:
-    """Return the tools named in the headers of the reads and of the calls, with their versions, each once.
+def read_programs(of_reads: Sequence[str], vcf: Path) -> tuple[str, ...]:
+    """Return the tools that made the reads and those named in the header of the calls, with versions, each once.
 
-    Sources: SAM specification section 1.3 (`@PG`); bcftools writes `##bcftools_{command}Version`.
+    bcftools writes `##bcftools_{command}Version`.
     """
-    with pysam.AlignmentFile(str(cram)) as reads:
-        header = reads.header.to_dict()
-    named = [f"{line['PN']} {line['VN']}" for line in header.get("PG", []) if "PN" in line and "VN" in line]
+    named = list(of_reads)
     with pysam.VariantFile(str(vcf)) as calls:
         lines = str(calls.header).splitlines()
     for line in lines:

@@ -79,7 +79,7 @@ def test_sec_01_every_function_and_job_has_a_role_of_its_own(assembly):
         for properties in assembly.properties("AWS::Batch::JobDefinition")
     ]
 
-    assert len(roles) == 15
+    assert len(roles) == 16
     assert len(set(roles)) == 15
 
 

@@ -271,6 +271,7 @@ def steps() -> list[tuple[str, Work]]:
 
     return [
         ("AlignReads", lambda workspace: script("align_reads").align(workspace, 1)),
+        ("MeasureQuality", lambda workspace: script("measure_quality").measure(workspace, "{}", 1)),
         ("CallVariants", script("call_variants").call),
         ("Annotate", script("annotate").annotate),
         ("FilterAndQc", script("filter_and_qc").filter_and_qc),
@@ -308,7 +309,7 @@ def analysed(tmp_path_factory: pytest.TempPathFactory, session: Any) -> Iterator
 
 def test_the_jobs_take_reads_to_exactly_the_planted_calls(analysed):
     """ANA-01."""
-    assert analysed.exit_codes == [0, 0, 0, 0]
+    assert analysed.exit_codes == [0, 0, 0, 0, 0]
     calls = list(read_calls(analysed.fetch(Artifact.CALLS)))
     assert [(call.position, call.ref, call.alt, call.zygosity, call.passed) for call in calls] == [
         (HOMOZYGOUS.position, HOMOZYGOUS.ref, HOMOZYGOUS.alt, "HOM_ALT", True),
@@ -386,7 +387,7 @@ def test_running_a_step_again_overwrites_its_own_outputs_and_nothing_else(analys
             return [str(record) for record in records]
 
     before, calls = keys(), fetched(Artifact.CALLED)
-    name, work = steps()[1]
+    name, work = steps()[2]
     assert run_job(name, work, SETTINGS, buckets(aws)) == 0
     assert keys() == before
     assert fetched(Artifact.CALLED) == calls
@@ -394,5 +395,12 @@ def test_running_a_step_again_overwrites_its_own_outputs_and_nothing_else(analys
 
 def test_every_output_of_the_jobs_is_where_the_journey_says(analysed):
     listed = analysed.aws.s3.list_objects_v2(Bucket="analysis")["Contents"]
-    later = {Artifact.CALLING_PLAN, Artifact.LOAD_RECEIPT, Artifact.BUNDLE, Artifact.REPORT}
+    later = {
+        Artifact.CALLING_PLAN,
+        Artifact.LOAD_RECEIPT,
+        Artifact.BUNDLE,
+        Artifact.REPORT,
+        Artifact.QC_PAGE,
+        Artifact.MULTIQC,
+    }
     assert {item["Key"] for item in listed} == {artifact_key("s-1", a) for a in Artifact if a not in later}

@@ -7,6 +7,7 @@ import pysam
 import pysam.bcftools
 import pytest
 
+from strandline.reads.measurement import aligned_by
 from strandline.reads.tools import tool_command
 from strandline.synthetic.family import make_family
 from strandline.synthetic.genome import CONTIG, make_genome, to_fasta, to_gff3
@@ -175,5 +176,5 @@ def test_programs_are_read_from_both_headers_each_once(tmp_path):
         "##fileformat=VCFv4.3\n##bcftools_callVersion=1.21+htslib-1.21\n##bcftools_normVersion=1.21+htslib-1.21\n"
         "##strandlineReference=a/b=c\n##contig=<ID=c>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
     )
-    assert read_programs(bam, vcf) == ("bwa 0.7.18", "samtools 1.21", "bcftools 1.21")
+    assert read_programs(aligned_by(bam), vcf) == ("bwa 0.7.18", "samtools 1.21", "bcftools 1.21")
     assert read_sources(vcf) == {"Reference": "a/b=c"}

@@ -24,7 +24,7 @@ MAGIC: Final = b"BAM\x01"
 RECORD_LIMIT_BYTES: Final = 64 << 20
 _BATCH_BYTES: Final = 2 << 20
 _LONGEST_NAME: Final = 1 << 16  # of a contig; BAM itself allows 2^31
-_FIXED: Final = np.dtype(
+FIXED_FIELDS: Final = np.dtype(
     [
         ("size", "<i4"),
         ("contig", "<i4"),
@@ -40,8 +40,8 @@ _FIXED: Final = np.dtype(
         ("template_length", "<i4"),
     ]
 )
-_FIXED_AT: Final = np.arange(_FIXED.itemsize)
-_SMALLEST_RECORD: Final = _FIXED.itemsize - 4
+FIXED_AT: Final = np.arange(FIXED_FIELDS.itemsize)
+_SMALLEST_RECORD: Final = FIXED_FIELDS.itemsize - 4
 _INT: Final = struct.Struct("<i")
 
 _TAKES_QUERY: Final = np.array([1, 1, 0, 0, 1, 0, 0, 1, 1] + [0] * 7)  # of MIDNSHP=X
@@ -101,7 +101,7 @@ class BamReader:
         self._has(_BATCH_BYTES)
         while len(self._pending) > self._at:
             data, at = self._pending, self._at
-            starts, after, needed = _find_records(data, at)
+            starts, after, needed = find_records(data, at)
             if len(starts):
                 batches.check(data, starts)
             self._at = after
@@ -119,10 +119,10 @@ class BamReader:
 
     def _skip(self, size: int, checks: RecordChecks) -> bool:
         """Pass over a record that is too large to hold, its first fields checked; False where the file ends within."""
-        if not self._has(_FIXED.itemsize):
+        if not self._has(FIXED_FIELDS.itemsize):
             self.ended_within = True
             return False
-        fixed = np.frombuffer(self._pending, dtype=_FIXED, count=1, offset=self._at)[0]
+        fixed = np.frombuffer(self._pending, dtype=FIXED_FIELDS, count=1, offset=self._at)[0]
         record = checks.record_count + 1
         bases, operations = int(fixed["base_count"]), int(fixed["operation_count"])
         least = _SMALLEST_RECORD + int(fixed["name_length"]) + 4 * operations + (bases + 1) // 2 + bases
@@ -228,7 +228,7 @@ class BamReader:
         return self._pending[self._at - count : self._at]
 
 
-def _find_records(data: bytes, at: int) -> tuple[Integers, int, int]:
+def find_records(data: bytes, at: int) -> tuple[Integers, int, int]:
     """Return where whole records start, where the next one starts, and how many bytes that one needs (-1: none can)."""
     unpack = _INT.unpack_from
     starts: list[int] = []
@@ -236,7 +236,7 @@ def _find_records(data: bytes, at: int) -> tuple[Integers, int, int]:
     needed = 4
     while at + 4 <= end:
         needed = unpack(data, at)[0] + 4
-        if needed < _FIXED.itemsize:
+        if needed < FIXED_FIELDS.itemsize:
             needed = -1
             break
         if at + needed > end:
@@ -266,8 +266,8 @@ class _RecordBatches:
     def check(self, data: bytes, starts: Integers, numbers: Integers | None = None) -> None:
         """Check the records that begin at `starts`; their 1-based numbers are the next ones where none are given."""
         buffer: Bytes = np.frombuffer(data, dtype=np.uint8)
-        fixed = np.ascontiguousarray(buffer[starts[:, None] + _FIXED_AT]).view(_FIXED)[:, 0]
-        names = starts + _FIXED.itemsize
+        fixed = np.ascontiguousarray(buffer[starts[:, None] + FIXED_AT]).view(FIXED_FIELDS)[:, 0]
+        names = starts + FIXED_FIELDS.itemsize
         name_length = fixed["name_length"].astype(np.int64)
         operation_count = fixed["operation_count"].astype(np.int64)
         base_count = fixed["base_count"].astype(np.int64)
