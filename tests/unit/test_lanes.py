@@ -246,14 +246,13 @@ def test_what_a_group_leaves_out_is_as_the_manifest_declares():
     ]
 
 
-@pytest.mark.parametrize(
-    ("contig", "md5"), [("c", "0" * 32), ("other", None), ("c", "")], ids=["other bases", "another name", "no M5"]
-)
-def test_a_cram_of_another_reference_is_refused_and_a_bam_is_not(ground, tmp_path, contig, md5):
+@pytest.mark.parametrize("md5", ["0" * 32, None], ids=["other bases", "no M5"])
+def test_a_cram_of_another_reference_is_refused_and_a_bam_is_not(ground, tmp_path, md5):
+    unused = {"SN": "unused", "LN": 100, "M5": "f" * 32}
+    line = {"SN": "c", "LN": len(GENOME), **({"M5": md5} if md5 else {})}
     for mode, suffix in (("wc", "cram"), ("wb", "bam")):
-        line = {"SN": contig, "LN": len(GENOME), **({"M5": ground.md5 if md5 is None else md5} if md5 != "" else {})}
-        with pysam.AlignmentFile(str(tmp_path / f"in.{suffix}"), mode, header={"SQ": [line]}):
+        with pysam.AlignmentFile(str(tmp_path / f"in.{suffix}"), mode, header={"SQ": [unused, line]}):
             pass
     check_contigs(tmp_path / "in.bam", {"c": ground.md5})
-    with pytest.raises(RejectedInputError, match=r"^reference_mismatch: in\.cram: @SQ line 1 "):
+    with pytest.raises(RejectedInputError, match=r"^reference_mismatch: in\.cram: @SQ line 2 "):
         check_contigs(tmp_path / "in.cram", {"c": ground.md5})
