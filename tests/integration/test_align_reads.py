@@ -1,6 +1,7 @@
 """The job AlignReads on what a sample may come in, against a small reference bundle. ANA-01, ANA-06."""
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ import pysam
 import pytest
 
 from strandline.aws.jobs import run_job
-from strandline.journey import Artifact, artifact_key
+from strandline.aws.workspace import Workspace
+from strandline.journey import Artifact
 from strandline.landing.manifest import DeclaredFile, FileRole, ReferenceName
 from strandline.reads.reference_bundle import make_bundle
 from tests.integration.conftest import ROOT, SAMPLE, Aws, load, manifest_of
@@ -43,16 +45,20 @@ def reference(aws: Aws, tmp_path: Path) -> ReferenceName:
     return ReferenceName(name=bundle.name, version=bundle.version)
 
 
-def align(aws: Aws, reference: ReferenceName, files: dict[DeclaredFile, bytes]) -> int:
-    """Land a sample's files, run the job, and return its exit code."""
+def align(aws: Aws, reference: ReferenceName, files: dict[DeclaredFile, bytes], cram: Path) -> int:
+    """Land a sample's files, run the job, keep its alignments as `cram`, and return its exit code."""
     bodies = {file.name: body for file, body in files.items()}
     aws.submit("s-1", bodies, manifest_of({}, files=tuple(files), reference=reference))
     job = load(ROOT / "batch_images/align_reads/job.py")
-    return run_job("AlignReads", lambda workspace: job.align(workspace, 1), SETTINGS, buckets(aws))
+
+    def work(workspace: Workspace) -> None:
+        job.align(workspace, 1)
+        shutil.copyfile(workspace.path(Artifact.ALIGNED), cram)
+
+    return run_job("AlignReads", work, SETTINGS, buckets(aws))
 
 
-def header(aws: Aws, folder: Path) -> list[dict[str, str]]:
-    cram = aws.bucket("analysis").download(artifact_key("s-1", Artifact.ALIGNED), folder / "out.cram")
+def groups_of(cram: Path) -> list[dict[str, str]]:
     with pysam.AlignmentFile(str(cram)) as opened:
         return list(opened.header.to_dict()["RG"])
 
@@ -63,9 +69,9 @@ def test_each_pair_of_a_manifest_becomes_a_read_group_of_one_cram(aws, reference
         for mate, role in enumerate((FileRole.READS_1, FileRole.READS_2)):
             body = fastq(mate, numbers)
             files[declared(f"{lane}_{mate}.fastq", role, body, lane)] = body
-    assert align(aws, reference, files) == 0
+    assert align(aws, reference, files, tmp_path / "out.cram") == 0
     group = {"SM": SAMPLE.sample_id, "PL": SAMPLE.platform, "LB": SAMPLE.library}
-    assert header(aws, tmp_path) == [{"ID": name, "PU": name, **group} for name in ("FC.1", "FC.2")]
+    assert groups_of(tmp_path / "out.cram") == [{"ID": name, "PU": name, **group} for name in ("FC.1", "FC.2")]
 
 
 def write_alignment(path: Path, md5: str, sample: str) -> bytes:
@@ -93,8 +99,10 @@ def write_alignment(path: Path, md5: str, sample: str) -> bytes:
 def test_a_bam_or_cram_is_aligned_anew_or_refused_by_a_code(aws, reference, tmp_path, name, bases, sample, code):
     md5 = hashlib.md5(bases.encode(), usedforsecurity=False).hexdigest()
     body = write_alignment(tmp_path / name, md5, sample)
-    exit_code = align(aws, reference, {declared(name, FileRole.ALIGNED_READS, body): body})
+    exit_code = align(aws, reference, {declared(name, FileRole.ALIGNED_READS, body): body}, tmp_path / "out.cram")
     cause = aws.table.failure("s-1", "AlignReads")
     assert (exit_code, cause.code if cause else None) == (65 if code else 0, code)
     if code is None:
-        assert [(group["ID"], group["SM"]) for group in header(aws, tmp_path)] == [("FC.1", SAMPLE.sample_id)]
+        assert [(group["ID"], group["SM"]) for group in groups_of(tmp_path / "out.cram")] == [
+            ("FC.1", SAMPLE.sample_id)
+        ]
