@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from strandline.errors import RejectedInputError
-from strandline.reads.lanes import QUICK_BAM, Lane, check_mates, interleave_commands
+from strandline.reads.lanes import QUICK_BAM, Lane, check_mates, check_nothing_lost, interleave_commands
 from strandline.reads.reference_bundle import ReferenceRole
 from strandline.reads.tools import aligner_command, read_output, run_pipeline, tool_command
 
@@ -86,19 +86,28 @@ def align_reads(
     """Align, sort, mark duplicates, write `cram` and its index, and measure.
 
     Raises:
-        RejectedInputError: `reads_unpaired`, where a BAM or CRAM holds one mate only of a pair; `low_mapping_rate`,
-            where the reads are not of this reference.
+        RejectedInputError: `reads_unpaired` or `read_names_repeated`, where a BAM or CRAM does not come apart into
+            pairs; `low_mapping_rate`, where the reads are not of this reference.
         subprocess.CalledProcessError: where a tool failed.
     """
     for pipeline in align_pipelines(reference, lanes, cram, aligner=aligner, threads=threads):
         run_pipeline(pipeline)
         for number, lane in enumerate(lanes):
             check_mates(_lane_scratch(cram, number), lane.reads[0])
-    samtools = tool_command("samtools")
-    run_pipeline([[*samtools, "index", str(cram)]])
-    metrics = parse_flagstat(read_output([*samtools, "flagstat", "-O", "json", str(cram)]))
+    index_reads(cram)
+    metrics = parse_flagstat(read_output([*tool_command("samtools"), "flagstat", "-O", "json", str(cram)]))
+    check_nothing_lost(lanes, metrics.read_count, reference)
     check_mapping(metrics)
     return metrics
+
+
+def index_reads(cram: Path) -> None:
+    """Write the index beside sorted reads.
+
+    Raises:
+        subprocess.CalledProcessError: where the tool failed.
+    """
+    run_pipeline([[*tool_command("samtools"), "index", str(cram)]])
 
 
 def parse_flagstat(output: bytes) -> AlignmentMetrics:

@@ -15,7 +15,7 @@ from typing import Final
 import pysam
 
 from strandline.errors import RejectedInputError
-from strandline.reads.tools import run_pipeline, tool_command
+from strandline.reads.tools import read_output, run_pipeline, tool_command
 
 QUICK_BAM: Final = "bam,level=1"
 _PL_BY_PLATFORM: Final = {"MGI": "DNBSEQ"}  # as SAM calls MGI's sequencers
@@ -93,6 +93,22 @@ def check_mates(scratch: Path, source: Path) -> None:
         raise _unpaired(source)
 
 
+def check_nothing_lost(lanes: Sequence[Lane], read_count: int, reference: Path) -> None:
+    """Check that as many reads were aligned as the BAM or CRAM files hold: `samtools fastq` keeps one a name and mate.
+
+    Raises:
+        RejectedInputError: `read_names_repeated`.
+    """
+    sources = [lane.reads[0] for lane in lanes if len(lane.reads) == 1]
+    count = [*tool_command("samtools"), "view", "-c", "-F", hex(_NO_READ), "--reference", str(reference)]
+    if sources and sum(int(read_output([*count, str(source)])) for source in sources) != read_count:
+        raise RejectedInputError(
+            "read_names_repeated",
+            f"{sources[0].name} holds several reads of one name and mate in a read group: give each lane its own @RG "
+            "line, or write the file anew from reads that have names of their own",
+        )
+
+
 def take_apart(source: Path, own: ReadGroup, folder: Path, *, reference: Path) -> list[Lane]:
     """Return the read groups of a BAM or CRAM, each with a file of its own where they are several.
 
@@ -110,7 +126,8 @@ def take_apart(source: Path, own: ReadGroup, folder: Path, *, reference: Path) -
     _check_first_reads(source, reference)
     if len(groups) == 1:
         return [Lane(groups[0], (source,))]
-    rest, parts = folder / "ungrouped.bam", [folder / f"group_{number}.bam" for number in range(len(groups))]
+    parts = [folder / f"{source.stem}.group_{number}.bam" for number in range(len(groups))]
+    rest = folder / f"{source.stem}.ungrouped.bam"
     run_pipeline([split_command(source, folder, rest, reference)])
     if _first_reads(rest, reference):
         raise RejectedInputError(
@@ -121,10 +138,19 @@ def take_apart(source: Path, own: ReadGroup, folder: Path, *, reference: Path) -
 
 
 def split_command(source: Path, folder: Path, rest: Path, reference: Path) -> list[str]:
-    """Return what writes each read group of a file to `folder/group_N.bam`, N from 0 as the @RG lines stand."""
+    """Return what writes each read group to `folder/NAME.group_N.bam`, N from 0 as the @RG lines stand."""
     samtools = tool_command("samtools")
     options = ["--output-fmt", QUICK_BAM, "--reference", str(reference)]
-    return [*samtools, "split", "-f", str(folder / "group_%#.bam"), "-u", str(rest), *options, str(source)]
+    return [
+        *samtools,
+        "split",
+        "-f",
+        str(folder / f"{source.stem}.group_%#.bam"),
+        "-u",
+        str(rest),
+        *options,
+        str(source),
+    ]
 
 
 def read_header(source: Path) -> Mapping[str, Sequence[Mapping[str, str]]]:

@@ -210,6 +210,18 @@ def test_a_read_whose_mate_is_not_there_is_refused(ground, tmp_path):
         align(ground, lanes, tmp_path)
 
 
+def test_reads_of_one_name_are_told_and_none_of_them_is_lost(ground, tmp_path):
+    """Two lanes that number their pairs alike, written without read groups."""
+    alike = [pair._replace(name=f"p{number % 50}") for number, pair in enumerate(PAIRS)]
+    bam = write_bam(tmp_path / "in.bam", unaligned(alike))
+    with pytest.raises(RejectedInputError, match=r"^read_names_repeated: in\.bam "):
+        align(ground, take_apart(bam, OWN, tmp_path, reference=ground.reference), tmp_path)
+    groups = ["@RG\tID:L1", "@RG\tID:L2"]
+    bam = write_bam(tmp_path / "in.bam", [*unaligned(alike[:50], "L1"), *unaligned(alike[50:], "L2")], *groups)
+    metrics, _ = align(ground, take_apart(bam, OWN, tmp_path, reference=ground.reference), tmp_path)
+    assert metrics.read_count == 200
+
+
 REFUSED = {
     "single-end reads": ([], [f"r\t4\t*\t0\t0\t*\t*\t0\t0\t{GENOME[:LENGTH]}\t{QUALITY}"], "reads_unpaired"),
     "no read": ([], [], "reads_missing"),
