@@ -26,6 +26,7 @@ JOB_NAMES = (
     "align_reads",
     "measure_quality",
     "call_variants",
+    "gather_calls",
     "annotate",
     "filter_and_qc",
     "load_lake",
@@ -36,7 +37,8 @@ _CLOUD_SIZES = {
     "validate_files": _SMALL,
     "align_reads": JobSize(vcpus=4, memory_mib=16_384, timeout_s=6 * 3600),
     "measure_quality": JobSize(vcpus=2, memory_mib=7_680, timeout_s=6 * 3600),
-    "call_variants": JobSize(vcpus=4, memory_mib=8_192, timeout_s=6 * 3600),
+    "call_variants": JobSize(vcpus=2, memory_mib=7_680, timeout_s=6 * 3600),
+    "gather_calls": _SMALL,
     "annotate": _SMALL,
     "filter_and_qc": _SMALL,
     "load_lake": _SMALL,
@@ -44,14 +46,14 @@ _CLOUD_SIZES = {
 # bwa-mem2 keeps its index of a whole human genome in memory: 28 GB beside the reads in flight.
 _GENOME_SIZES = _CLOUD_SIZES | {
     "align_reads": JobSize(vcpus=16, memory_mib=61_440, timeout_s=7 * 3600),
-    "call_variants": JobSize(vcpus=16, memory_mib=30_720, timeout_s=7 * 3600),
 }
 _ONE_MACHINE = JobSize(vcpus=1, memory_mib=1_024, timeout_s=900)
 _LOCAL_SIZES = {
     "validate_files": _ONE_MACHINE,
     "align_reads": JobSize(vcpus=2, memory_mib=3_072, timeout_s=3_600),
     "measure_quality": JobSize(vcpus=1, memory_mib=1_024, timeout_s=3_600),
-    "call_variants": JobSize(vcpus=2, memory_mib=2_048, timeout_s=3_600),
+    "call_variants": JobSize(vcpus=1, memory_mib=1_024, timeout_s=3_600),
+    "gather_calls": _ONE_MACHINE,
     "annotate": _ONE_MACHINE,
     "filter_and_qc": _ONE_MACHINE,
     "load_lake": _ONE_MACHINE,
@@ -74,6 +76,8 @@ class StageConfig:
     incomplete_after_s: int
     validation_limit_bytes: int = 2 * 1024**3
     """Files over this size are checked in a Batch job: a function may run 900 s."""
+    calling_part_bytes: int = 512 * 1024**2
+    """CRAM that one job calls: a genome of thirty-fold depth is some thirty parts."""
     athena_cutoff_bytes: int = 1024**4
     cidr: str = "10.64.0.0/16"
     zone_suffixes: tuple[str, ...] = ("a", "b")
@@ -105,6 +109,7 @@ STAGES: Mapping[str, StageConfig] = {
         cpu_vcpus_max=max(2, os.cpu_count() or 2),
         gpu_vcpus_max=4,
         scratch_gib=30,
+        calling_part_bytes=16 * 1024**2,
         job_sizes=_LOCAL_SIZES,
         function_runtime=FunctionRuntime(python=f"{sys.version_info.major}.{sys.version_info.minor}", platform=None),
         fixed_account="123456789012",

@@ -2,23 +2,47 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from strandline.aws.jobs import open_buckets, run_job
+from strandline.aws.jobs import open_buckets
 from strandline.aws.settings import ReadsJobSettings
+from strandline.aws.steps import Step, run_step
 from strandline.aws.workspace import Workspace
 from strandline.journey import Artifact
 from strandline.landing.manifest import FileRole, ReadSet
-from strandline.reads.alignment import align_reads, choose_aligner
+from strandline.reads.alignment import align_reads, choose_aligner, describe
 from strandline.reads.lanes import Lane, ReadGroup, check_contigs, take_apart
 from strandline.reads.reference_bundle import ReferenceBundle, ReferenceRole
+from strandline.reads.tools import tool_version
 
 _ROLES = [
     ReferenceRole.FASTA,
     ReferenceRole.FASTA_INDEX,
     ReferenceRole.SEQUENCE_DICTIONARY,
 ]
+STEP = Step(
+    "AlignReads",
+    "AlignReads",
+    (Artifact.REGIONS, Artifact.ALIGNED_INDEX, Artifact.ALIGNMENT_METRICS, Artifact.ALIGNED),
+    may_lack=frozenset({Artifact.REGIONS}),
+)
+
+
+def read(workspace: Workspace) -> Mapping[str, str]:
+    """Return what the alignment depends on: who was sequenced and how, every file, and the tools."""
+    manifest, bundle = workspace.manifest, workspace.reference()
+    declared = manifest.sample.model_dump_json(include={"sample_id", "platform", "library", "site"})
+    files = [file.model_dump_json(exclude={"name"}) for file in manifest.files]
+    aligner = describe(choose_aligner({file.role for file in bundle.files}).command)
+    return {
+        "sample": declared,
+        "files": "\n".join(files),
+        "reference": bundle.label,
+        "aligner": aligner,
+        "samtools": tool_version("samtools"),
+    }
 
 
 def align(workspace: Workspace, threads: int) -> None:
@@ -33,8 +57,6 @@ def align(workspace: Workspace, threads: int) -> None:
     regions = workspace.manifest.file_by_role(FileRole.REGIONS)
     if regions:
         workspace.fetch_landed(regions).rename(workspace.path(Artifact.REGIONS))
-        workspace.publish(Artifact.REGIONS)
-    workspace.publish(Artifact.ALIGNED_INDEX, Artifact.ALIGNMENT_METRICS, Artifact.ALIGNED)
 
 
 def fetch_lanes(workspace: Workspace, one: ReadSet, bundle: ReferenceBundle, fasta: Path) -> list[Lane]:
@@ -53,4 +75,4 @@ if __name__ == "__main__":
     buckets = open_buckets(
         analysis=settings.analysis_bucket, references=settings.references_bucket, landing=settings.landing_bucket
     )
-    sys.exit(run_job("AlignReads", lambda workspace: align(workspace, settings.threads), settings, buckets))
+    sys.exit(run_step(STEP, lambda workspace: align(workspace, settings.threads), read, settings, buckets))

@@ -1,12 +1,15 @@
 """Annotate: consequences and known significance from the sources of the reference bundle."""
 
 import sys
+from collections.abc import Mapping
 
-from strandline.aws.jobs import open_buckets, run_job
+from strandline.aws.jobs import open_buckets
 from strandline.aws.settings import VariantsJobSettings
+from strandline.aws.steps import Step, run_step
 from strandline.aws.workspace import Workspace
 from strandline.journey import Artifact
 from strandline.reads.reference_bundle import ReferenceBundle, ReferenceRole
+from strandline.reads.tools import tool_version
 from strandline.variants.annotation import NOT_ANNOTATED, AnnotationSources, annotate_variants
 
 _ROLES = [
@@ -16,6 +19,12 @@ _ROLES = [
     ReferenceRole.CLINVAR,
     ReferenceRole.CLINVAR_INDEX,
 ]
+STEP = Step("Annotate", "Annotate", (Artifact.ANNOTATED_INDEX, Artifact.ANNOTATED), after=("CallVariants",))
+
+
+def read(workspace: Workspace) -> Mapping[str, str]:
+    """Return what the annotation depends on beside the calls."""
+    return {"reference": workspace.reference().label, "bcftools": tool_version("bcftools")}
 
 
 def annotate(workspace: Workspace) -> None:
@@ -29,7 +38,6 @@ def annotate(workspace: Workspace) -> None:
         header=describe_sources(bundle),
         output=workspace.path(Artifact.ANNOTATED),
     )
-    workspace.publish(Artifact.ANNOTATED_INDEX, Artifact.ANNOTATED)
 
 
 def describe_sources(bundle: ReferenceBundle) -> bytes:
@@ -45,4 +53,4 @@ def describe_sources(bundle: ReferenceBundle) -> bytes:
 if __name__ == "__main__":
     settings = VariantsJobSettings.from_env()
     buckets = open_buckets(analysis=settings.analysis_bucket, references=settings.references_bucket)
-    sys.exit(run_job("Annotate", annotate, settings, buckets))
+    sys.exit(run_step(STEP, annotate, read, settings, buckets))

@@ -1,38 +1,94 @@
-"""CallVariants: CRAM to gVCF and to a VCF of variants over the submission's regions."""
+"""CallVariants: CRAM to gVCF and to a VCF of variants over the submission's regions; or one part of that, CallParts."""
 
+import json
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 from strandline import __version__
-from strandline.aws.jobs import open_buckets, run_job
-from strandline.aws.settings import VariantsJobSettings
+from strandline.aws.jobs import open_buckets
+from strandline.aws.planning import read_calling_plan
+from strandline.aws.settings import CallingJobSettings
+from strandline.aws.steps import Step, run_step
 from strandline.aws.workspace import Workspace
-from strandline.journey import Artifact
-from strandline.reads.reference_bundle import ReferenceRole
+from strandline.journey import Artifact, PartOf
+from strandline.landing.regions import parse_regions
+from strandline.reads.alignment import index_reads
+from strandline.reads.coverage import write_bed
+from strandline.reads.reference_bundle import ReferenceBundle, ReferenceRole
 from strandline.reads.tools import tool_version
-from strandline.variants.calling import call_variants
+from strandline.variants.calling import call_gvcf, call_variants
 from strandline.variants.provenance import Provenance, header_lines
+from strandline.variants.scattering import needed_bytes, read_crai, widen
+
+WHOLE = Step(
+    "CallVariants",
+    "CallVariants",
+    (Artifact.GVCF_INDEX, Artifact.GVCF, Artifact.CALLED_INDEX, Artifact.CALLED),
+    after=("AlignReads",),
+)
 
 
-def call(workspace: Workspace) -> None:
-    """Call one sample."""
+def step_of(part: int) -> Step:
+    """Return the step that calls one part, counted from 1; 0 is the whole sample."""
+    if part == 0:
+        return WHOLE
+    return Step("CallParts", f"CallParts.{part}", (PartOf(Artifact.GVCF, part),), after=WHOLE.after)
+
+
+def read(workspace: Workspace, part: int) -> Mapping[str, str]:
+    """Return what the calls depend on beside the reads."""
+    read = {"reference": workspace.reference().label, "bcftools": tool_version("bcftools")}
+    if part:
+        planned = [region.model_dump() for region in read_calling_plan(workspace).parts[part - 1]]
+        read["part"] = json.dumps(planned, sort_keys=True)
+    return read
+
+
+def call(workspace: Workspace, part: int) -> None:
+    """Call one sample, or one part of it."""
     bundle = workspace.reference()
     reference = workspace.fetch_reference(bundle, [ReferenceRole.FASTA, ReferenceRole.FASTA_INDEX])
-    header = header_lines(
-        Provenance(workspace.submission_id, bundle.label, __version__),
-        [("strandlineCaller", tool_version("bcftools"))],
-    )
+    fasta = reference[ReferenceRole.FASTA]
+    header = header_lines(Provenance(bundle.label, __version__), [("strandlineCaller", tool_version("bcftools"))])
+    if part:
+        call_one_part(workspace, bundle, fasta, header, part)
+        return
     call_variants(
-        reference[ReferenceRole.FASTA],
+        fasta,
         workspace.fetch(Artifact.ALIGNED, index=Artifact.ALIGNED_INDEX),
         workspace.fetch_if_there(Artifact.REGIONS),
         header=header,
         gvcf=workspace.path(Artifact.GVCF),
         vcf=workspace.path(Artifact.CALLED),
     )
-    workspace.publish(Artifact.GVCF_INDEX, Artifact.GVCF, Artifact.CALLED_INDEX, Artifact.CALLED)
+
+
+def call_one_part(workspace: Workspace, bundle: ReferenceBundle, fasta: Path, header: bytes, part: int) -> None:
+    """Call a part from the reads that reach into it: the rest of the CRAM is not fetched."""
+    keep = read_calling_plan(workspace).regions_of(part)
+    bed = workspace.fetch_if_there(Artifact.REGIONS)
+    regions = parse_regions(bed.read_bytes(), bed.name, bundle.length_by_contig) if bed else None
+    wide = widen(keep, bundle.length_by_contig, regions)
+    slices = read_crai(workspace.fetch(Artifact.ALIGNED_INDEX).read_bytes())
+    cram = workspace.fetch_ranges(
+        Artifact.ALIGNED, lambda size_bytes: needed_bytes(slices, bundle.length_by_contig, wide, size_bytes)
+    )
+    index_reads(cram)
+    write_bed(wide, workspace.scratch / "wide.bed")
+    gvcf = workspace.path(PartOf(Artifact.GVCF, part))
+    call_gvcf(fasta, cram, workspace.scratch / "wide.bed", header=header, gvcf=gvcf, keep=keep)
 
 
 if __name__ == "__main__":
-    settings = VariantsJobSettings.from_env()
+    settings = CallingJobSettings.from_env()
     buckets = open_buckets(analysis=settings.analysis_bucket, references=settings.references_bucket)
-    sys.exit(run_job("CallVariants", call, settings, buckets))
+    sys.exit(
+        run_step(
+            step_of(settings.part),
+            lambda workspace: call(workspace, settings.part),
+            lambda workspace: read(workspace, settings.part),
+            settings,
+            buckets,
+        )
+    )

@@ -2,16 +2,32 @@
 
 import json
 import sys
+from collections.abc import Mapping
 
-from strandline.aws.jobs import open_buckets, run_job
+from strandline.aws.jobs import open_buckets
 from strandline.aws.settings import VariantsJobSettings
+from strandline.aws.steps import Step, run_step
 from strandline.aws.workspace import Workspace
 from strandline.journey import Artifact
 from strandline.reads.quality import AlignmentQuality, AlignmentSummary, QualitySummary
+from strandline.reads.tools import tool_version
 from strandline.variants.filtering import filter_variants
 from strandline.variants.provenance import read_programs
 from strandline.variants.records import read_calls, summarise_calls
 from strandline.variants.statistics import describe_variants
+
+STEP = Step(
+    "FilterAndQc",
+    "FilterAndQc",
+    (Artifact.CALLS_INDEX, Artifact.CALLS, Artifact.QC),
+    after=("AlignReads", "MeasureQuality", "Annotate"),
+    names_submission=True,
+)
+
+
+def read(workspace: Workspace) -> Mapping[str, str]:
+    """Return what the quality record holds beside what the steps before found."""
+    return {"sample": workspace.manifest.sample.model_dump_json(), "bcftools": tool_version("bcftools")}
 
 
 def filter_and_qc(workspace: Workspace) -> None:
@@ -36,10 +52,9 @@ def filter_and_qc(workspace: Workspace) -> None:
         programs=read_programs(measured.programs, calls),
     )
     workspace.path(Artifact.QC).write_text(quality.model_dump_json(indent=1))
-    workspace.publish(Artifact.CALLS_INDEX, Artifact.CALLS, Artifact.QC)
 
 
 if __name__ == "__main__":
     settings = VariantsJobSettings.from_env()
     buckets = open_buckets(analysis=settings.analysis_bucket, references=settings.references_bucket)
-    sys.exit(run_job("FilterAndQc", filter_and_qc, settings, buckets))
+    sys.exit(run_step(STEP, filter_and_qc, read, settings, buckets))

@@ -1,11 +1,14 @@
 """MeasureQuality: what the reads and alignments show, callable regions, and the gates before calling."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
-from strandline.aws.jobs import open_buckets, run_job
+from strandline.aws.jobs import open_buckets
 from strandline.aws.settings import MeasurementJobSettings
+from strandline.aws.steps import Step, run_step
 from strandline.aws.workspace import Workspace
+from strandline.errors import RejectedInputError
 from strandline.journey import Artifact
 from strandline.landing.regions import Region, parse_regions
 from strandline.reads.coverage import write_bed
@@ -20,6 +23,18 @@ _ROLES = [
     ReferenceRole.FREQUENCIES,
     ReferenceRole.FREQUENCIES_INDEX,
 ]
+STEP = Step(
+    "MeasureQuality",
+    "MeasureQuality",
+    (Artifact.CALLABLE_REGIONS, Artifact.REGION_COVERAGE, Artifact.FINGERPRINT, Artifact.ALIGNMENT_QUALITY),
+    after=("AlignReads",),
+)
+
+
+def read(workspace: Workspace, gates: str) -> Mapping[str, str]:
+    """Return what the measures depend on beside the reads."""
+    sample = workspace.manifest.sample
+    return {"sex": sample.sex, "assay": sample.assay, "gates": gates, "reference": workspace.reference().label}
 
 
 def measure(workspace: Workspace, gates: str, threads: int) -> None:
@@ -45,10 +60,11 @@ def measure(workspace: Workspace, gates: str, threads: int) -> None:
     write_region_table(named, found.region_depths, workspace.path(Artifact.REGION_COVERAGE))
     workspace.path(Artifact.FINGERPRINT).write_text(found.fingerprint.model_dump_json())
     workspace.path(Artifact.ALIGNMENT_QUALITY).write_text(found.quality.model_dump_json(indent=1))
-    workspace.publish(
-        Artifact.CALLABLE_REGIONS, Artifact.REGION_COVERAGE, Artifact.FINGERPRINT, Artifact.ALIGNMENT_QUALITY
-    )
-    refuse_stopped(found.quality.checks)
+    try:
+        refuse_stopped(found.quality.checks)
+    except RejectedInputError:
+        workspace.publish(*STEP.outputs)  # what stopped a sample is kept with it
+        raise
 
 
 def named_regions(workspace: Workspace, bundle: ReferenceBundle) -> list[NamedRegion]:
@@ -69,9 +85,10 @@ if __name__ == "__main__":
     settings = MeasurementJobSettings.from_env()
     buckets = open_buckets(analysis=settings.analysis_bucket, references=settings.references_bucket)
     sys.exit(
-        run_job(
-            "MeasureQuality",
+        run_step(
+            STEP,
             lambda workspace: measure(workspace, settings.quality_gates, settings.threads),
+            lambda workspace: read(workspace, settings.quality_gates),
             settings,
             buckets,
         )

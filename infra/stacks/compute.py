@@ -104,6 +104,7 @@ class ComputeStack(PartStack):
             "align_reads": (reads_landing, [*landed, *references, *analysed, *result]),
             "measure_quality": (measures, [*references, *analysed, *result]),
             "call_variants": (analyses, [*references, *analysed, *result]),
+            "gather_calls": (analyses, [*references, *analysed, *result]),
             "annotate": (analyses, [*references, *analysed, *result]),
             "filter_and_qc": (analyses, [*references, *analysed, *result]),
             "load_lake": (loads, [*analysed, *lake, *maintain_tables(names)]),

@@ -15,6 +15,9 @@ from infra.stages import StageConfig
 COOL_TAG = ("tier", "cool")
 """What a job tags large results with (CRAM), so that they move to cooler storage."""
 
+PASSING_TAG = ("tier", "passing")
+"""What a job tags with that is put together with others and then needed no more."""
+
 _RAW_DATA_TIERS = s3.LifecycleRule(
     id="raw-data-cool-then-archived",
     prefix="submissions/",
@@ -28,6 +31,9 @@ _ALIGNED_READS_TIER = s3.LifecycleRule(
     prefix="submissions/",
     tag_filters=dict([COOL_TAG]),
     transitions=[s3.Transition(storage_class=s3.StorageClass.INFREQUENT_ACCESS, transition_after=Duration.days(30))],
+)
+_PASSING_PARTS = s3.LifecycleRule(
+    id="passing-parts-expire", prefix="submissions/", tag_filters=dict([PASSING_TAG]), expiration=Duration.days(7)
 )
 
 
@@ -55,7 +61,7 @@ class StorageStack(PartStack):
         self.quarantine = self._bucket("Quarantine", self.keys.patients)
         self.references = self._bucket("References", self.keys.references)
         self.analysis = self._bucket(
-            "Analysis", self.keys.patients, lifecycle=[_ALIGNED_READS_TIER, _superseded_after(30)]
+            "Analysis", self.keys.patients, lifecycle=[_ALIGNED_READS_TIER, _PASSING_PARTS, _superseded_after(30)]
         )
         self.lake = self._bucket("Lake", self.keys.lake, lifecycle=[_query_results(), _superseded_after(30)])
         self.delivery = self._bucket("Delivery", self.keys.patients)

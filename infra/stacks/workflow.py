@@ -1,5 +1,7 @@
 """Stateless: the way of a sample, the functions it calls, and the topic that hears of trouble."""
 
+from collections.abc import Sequence
+
 from aws_cdk import CfnOutput
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
@@ -153,6 +155,14 @@ class WorkflowStack(PartStack):
                 ],
                 timeout_s=900,
             ),
+            self._function(
+                "plan_calling",
+                environment={**drafts, "CALLING_PART_BYTES": str(self._stage.calling_part_bytes)},
+                permissions=analyses,
+                reads_sequences=True,
+                memory_mib=1769,
+                timeout_s=120,
+            ),
             *(
                 self._function(
                     name,
@@ -168,12 +178,26 @@ class WorkflowStack(PartStack):
         return {function.name: function for function in functions}
 
     def _sample_to_release(self, compute: ComputeStack) -> Workflow:
-        return self._workflow("sample_to_release", compute, list(self.functions), sorted(compute.job_by_name))
+        return self._workflow(
+            "sample_to_release",
+            compute,
+            list(self.functions),
+            sorted(compute.job_by_name),
+            also=_run_children(self._names, "sample_to_release"),
+        )
 
     def _validate_ahead(self, compute: ComputeStack) -> Workflow:
         return self._workflow("validate_ahead", compute, ["validate_files"], ["validate_files"])
 
-    def _workflow(self, name: str, compute: ComputeStack, functions: list[str], jobs: list[str]) -> Workflow:
+    def _workflow(
+        self,
+        name: str,
+        compute: ComputeStack,
+        functions: list[str],
+        jobs: list[str],
+        *,
+        also: Sequence[Permission] = (),
+    ) -> Workflow:
         """A workflow that may call these functions and run these jobs on the CPU queue."""
         function_arns = {function: self.functions[function].function.function_arn for function in functions}
         queue = compute.cpu_queue.attr_job_queue_arn
@@ -191,6 +215,7 @@ class WorkflowStack(PartStack):
             permissions=[
                 Permission(actions=["lambda:InvokeFunction"], resources=list(function_arns.values())),
                 *_run_jobs(self._names, queue, jobs),
+                *also,
             ],
             key=self._key,
         )
@@ -198,6 +223,19 @@ class WorkflowStack(PartStack):
 
 def _title(name: str) -> str:
     return "".join(word.title() for word in name.split("_"))
+
+
+def _run_children(names: Names, workflow: str) -> list[Permission]:
+    """Run the items of a Distributed Map, each an execution of the workflow's own."""
+    name = names.of(workflow)
+    return [
+        Permission(actions=["states:StartExecution"], resources=[names.arn("states", f"stateMachine:{name}")]),
+        Permission(
+            actions=["states:DescribeExecution", "states:StopExecution"],
+            resources=[names.arn("states", f"execution:{name}:*"), names.arn("states", f"execution:{name}/*")],
+            wildcard_reason="Step Functions names the executions of a Distributed Map",
+        ),
+    ]
 
 
 def _run_jobs(names: Names, queue_arn: str, job_names: list[str]) -> list[Permission]:

@@ -87,6 +87,15 @@ class ConclusionSettings(_Settings):
     alerts_topic_arn: str
 
 
+class PlanningSettings(_Settings):
+    """Of `plan_calling`: a sample is called in parts of about `calling_part_bytes` of its CRAM."""
+
+    analysis_bucket: str
+    references_bucket: str
+    submissions_table: str
+    calling_part_bytes: int = Field(gt=0)
+
+
 class DeliverySettings(_Settings):
     """Of `build_bundle` and `build_report`."""
 
@@ -129,6 +138,12 @@ class MeasurementJobSettings(VariantsJobSettings):
     """Of `measure_quality`. `quality_gates` is a JSON object of the limits that differ from the defaults."""
 
     quality_gates: str
+
+
+class CallingJobSettings(VariantsJobSettings):
+    """Of `call_variants`. `part`, counted from 1, is the one part of the calling plan to call; 0 is all of it."""
+
+    part: int = Field(default=0, ge=0)
 
 
 class LakeJobSettings(JobSettings):

@@ -1,7 +1,7 @@
 """One submission's files on a worker: fetched into scratch, checked, published under the keys of `journey`."""
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -63,6 +63,18 @@ class Workspace:
         if index:
             self._buckets.analysis.download(artifact_key(self.submission_id, index), self.path(index))
         return self._buckets.analysis.download(artifact_key(self.submission_id, output), self.path(output))
+
+    def fetch_ranges(self, artifact: Artifact, choose: Callable[[int], Sequence[tuple[int, int]]]) -> Path:
+        """Return some ranges of an output of an earlier step; `choose` is told its size in bytes.
+
+        Raises:
+            RejectedInputError: `object_missing`.
+        """
+        key = artifact_key(self.submission_id, artifact)
+        found = self._buckets.analysis.current(key)
+        if found is None:
+            raise RejectedInputError("object_missing", f"{key} is not there: run the step that makes it again")
+        return self._buckets.analysis.download_ranges(key, self.path(artifact), choose(found.size_bytes))
 
     def fetch_if_there(self, artifact: Artifact) -> Path | None:
         """Return an output that a submission need not have, or None."""

@@ -19,7 +19,7 @@ def main(arguments: list[str]) -> int:
     """Run one samtools or bcftools command on this process's standard streams and return its exit code."""
     tool, *rest = arguments
     if rest == ["--version"]:
-        sys.stdout.write(f"{tool} {getattr(version, f'__{tool}_version__')} (pysam {distribution_version('pysam')})\n")
+        sys.stdout.write(f"{embedded_version(tool)}\n")
         return 0
     command = getattr(import_module(f"pysam.{tool}"), rest[0])
     try:
@@ -30,6 +30,11 @@ def main(arguments: list[str]) -> int:
         return 1
     sys.stderr.write(command.get_messages() or "")
     return 0
+
+
+def embedded_version(tool: str) -> str:
+    """Return what a tool's `--version` prints here: its own version, and that of pysam, which brings it."""
+    return f"{tool} {getattr(version, f'__{tool}_version__')} (pysam {distribution_version('pysam')})"
 
 
 @contextmanager

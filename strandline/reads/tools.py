@@ -15,6 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Final
 
+from strandline.reads.embedded_htslib import embedded_version
+
 _OLDEST_HTSLIB_TOOL: Final = (1, 17)
 
 
@@ -89,6 +91,8 @@ def read_output(command: Sequence[str]) -> bytes:
 
 def tool_version(tool: str) -> str:
     """Return the first line that the tool prints of its version, such as `samtools 1.23`."""
+    if tool_command(tool)[0] == sys.executable:
+        return embedded_version(tool)
     first, *_ = read_output([*tool_command(tool), "--version"]).decode().splitlines()
     return first
 

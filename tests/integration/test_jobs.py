@@ -4,7 +4,7 @@ import errno
 import hashlib
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +20,7 @@ from moto import mock_aws
 from strandline.aws import jobs
 from strandline.aws.jobs import run_job
 from strandline.aws.settings import JobSettings
+from strandline.aws.steps import Step, run_step
 from strandline.aws.submissions import Cause, SubmissionsTable
 from strandline.aws.workspace import Buckets, Workspace
 from strandline.errors import RejectedInputError, TemporaryError
@@ -265,16 +266,22 @@ class Analysed:
         return path if path.exists() else self.aws.bucket("analysis").download(artifact_key("s-1", artifact), path)
 
 
-def steps() -> list[tuple[str, Work]]:
-    def script(name: str) -> ModuleType:
-        return load(ROOT / "batch_images" / name / "job.py")
+def script(name: str) -> ModuleType:
+    return load(ROOT / "batch_images" / name / "job.py")
 
+
+Read = Callable[[Workspace], Mapping[str, str]]
+
+
+def steps() -> list[tuple[Step, Work, Read]]:
+    align, measure, call = (script(name) for name in ("align_reads", "measure_quality", "call_variants"))
+    annotate, summarise = script("annotate"), script("filter_and_qc")
     return [
-        ("AlignReads", lambda workspace: script("align_reads").align(workspace, 1)),
-        ("MeasureQuality", lambda workspace: script("measure_quality").measure(workspace, "{}", 1)),
-        ("CallVariants", script("call_variants").call),
-        ("Annotate", script("annotate").annotate),
-        ("FilterAndQc", script("filter_and_qc").filter_and_qc),
+        (align.STEP, lambda workspace: align.align(workspace, 1), align.read),
+        (measure.STEP, lambda ws: measure.measure(ws, "{}", 1), lambda ws: measure.read(ws, "{}")),
+        (call.WHOLE, lambda workspace: call.call(workspace, 0), lambda workspace: call.read(workspace, 0)),
+        (annotate.STEP, annotate.annotate, annotate.read),
+        (summarise.STEP, summarise.filter_and_qc, summarise.read),
     ]
 
 
@@ -303,7 +310,7 @@ def analysed(tmp_path_factory: pytest.TempPathFactory, session: Any) -> Iterator
         bodies["regions.bed"] = f"{CONTIG}\t500\t2500\n{CONTIG}\t2400\t4500\n".encode()
         name = ReferenceName(name=bundle.name, version=bundle.version)
         aws.submit("s-1", bodies, manifest_of(bodies, reference=name))
-        codes = [run_job(step, work, SETTINGS, buckets(aws)) for step, work in steps()]
+        codes = [run_step(*step, SETTINGS, buckets(aws)) for step in steps()]
         yield Analysed(aws, folder, codes)
 
 
@@ -329,7 +336,6 @@ def test_headers_name_tools_reference_and_sources(analysed):
     for line in (
         "##strandlineVersion=",
         "##strandlineReference=toy/",
-        "##strandlineSubmission=s-1",
         "##strandlineCaller=bcftools 1.",
         "##strandlineGenes=made up, version 1 sha256:",
         "##strandlineClinVar=none in this reference bundle",
@@ -387,8 +393,7 @@ def test_running_a_step_again_overwrites_its_own_outputs_and_nothing_else(analys
             return [str(record) for record in records]
 
     before, calls = keys(), fetched(Artifact.CALLED)
-    name, work = steps()[2]
-    assert run_job(name, work, SETTINGS, buckets(aws)) == 0
+    assert run_step(*steps()[2], SETTINGS.model_copy(update={"code_version": "c2"}), buckets(aws)) == 0
     assert keys() == before
     assert fetched(Artifact.CALLED) == calls
 

@@ -152,11 +152,10 @@ def test_planted_variants_get_their_consequence_significance_and_sources(tmp_pat
 
 def test_a_header_names_reference_submission_and_software():
     """ANA-09."""
-    lines = header_lines(Provenance("s-1", "slice/0c2b", "0.1.0"), [("strandlineCaller", "bcftools 1.23")])
+    lines = header_lines(Provenance("slice/0c2b", "0.1.0"), [("strandlineCaller", "bcftools 1.23")])
     assert lines.decode().splitlines() == [
         "##strandlineVersion=0.1.0",
         "##strandlineReference=slice/0c2b",
-        "##strandlineSubmission=s-1",
         "##strandlineCaller=bcftools 1.23",
     ]
 

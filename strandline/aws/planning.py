@@ -1,0 +1,56 @@
+"""The calling plan of a submission: made from the index of its CRAM, kept beside it."""
+
+from typing import Final
+
+from strandline.aws.objects import S3Objects
+from strandline.aws.submissions import SubmissionsTable
+from strandline.aws.workspace import Workspace, read_bundle
+from strandline.errors import RejectedInputError
+from strandline.journey import Artifact, artifact_key
+from strandline.landing.regions import REGIONS_LIMIT_BYTES, Region, parse_regions
+from strandline.variants.scattering import CallingPlan, plan_calling, read_crai
+
+_INDEX_LIMIT_BYTES: Final = 64 << 20
+
+
+def make_calling_plan(
+    submission_id: str, *, table: SubmissionsTable, analysis: S3Objects, references: S3Objects, part_bytes: int
+) -> CallingPlan:
+    """Divide a sample into parts of about `part_bytes` of its CRAM, and keep that; the same CRAM gives the same parts.
+
+    Raises:
+        RejectedInputError: `object_missing` or `cram_index_invalid`, where AlignReads left no index that can be read;
+            `nothing_to_call`, where the regions hold no base of the reference.
+    """
+    bundle = read_bundle(references, table.manifest(submission_id))
+    index = analysis.read(artifact_key(submission_id, Artifact.ALIGNED_INDEX), limit_bytes=_INDEX_LIMIT_BYTES)
+    plan = plan_calling(
+        read_crai(index),
+        bundle.length_by_contig,
+        _read_regions(submission_id, analysis, bundle.length_by_contig),
+        part_bytes=part_bytes,
+    )
+    if not plan.parts:
+        raise RejectedInputError("nothing_to_call", "the regions hold no base of the reference: correct the BED")
+    analysis.write(
+        artifact_key(submission_id, Artifact.CALLING_PLAN),
+        plan.model_dump_json().encode(),
+        content_type="application/json",
+    )
+    return plan
+
+
+def read_calling_plan(workspace: Workspace) -> CallingPlan:
+    """Return the parts that the submission is called in.
+
+    Raises:
+        RejectedInputError: `object_missing`.
+    """
+    return CallingPlan.model_validate_json(workspace.fetch(Artifact.CALLING_PLAN).read_bytes())
+
+
+def _read_regions(submission_id: str, analysis: S3Objects, length_by_contig: dict[str, int]) -> list[Region] | None:
+    key = artifact_key(submission_id, Artifact.REGIONS)
+    if not analysis.exists(key):
+        return None
+    return parse_regions(analysis.read(key, limit_bytes=REGIONS_LIMIT_BYTES), Artifact.REGIONS, length_by_contig)
