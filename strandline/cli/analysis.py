@@ -41,6 +41,9 @@ RESULTS: Final = (
     Artifact.QC,
     Artifact.BUNDLE,
     Artifact.REPORT,
+    Artifact.QC_PAGE,
+    Artifact.MULTIQC,
+    Artifact.REGION_COVERAGE,
 )
 HISTORY_NAME: Final = "execution.json"
 _RETRIED: Final = frozenset({SubmissionState.FAILED, SubmissionState.QUARANTINED})
@@ -87,7 +90,11 @@ def run_sample(
     ] = None,
     read_groups: Annotated[
         list[str] | None,
-        typer.Option("--read-group", help="Flow cell and lane of each --reads, in their order; else lane1, lane2..."),
+        typer.Option(
+            "--read-group",
+            metavar="NAME",
+            help="Flow cell and lane of each --reads, in their order; else lane1, lane2...",
+        ),
     ] = None,
     aligned: Annotated[
         Path | None, typer.Option("--aligned", help="BAM or CRAM, aligned or not, in place of --reads.")

@@ -35,6 +35,7 @@ COMMANDS: Final = {  # command to module and function; only the asked one is imp
     "tables": ("querying", "tables"),
     "fhir": ("drafts", "fhir"),
     "report": ("drafts", "report"),
+    "qc": ("qc", "qc"),
 }
 
 

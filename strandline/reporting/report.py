@@ -3,16 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from importlib.resources import files
 from itertools import groupby
 from typing import Final
-
-from jinja2 import Environment, StrictUndefined, Template
 
 from strandline.landing.manifest import SampleDeclaration
 from strandline.reads.quality import QualitySummary
 from strandline.reporting.findings import Findings, Tier
+from strandline.reporting.pages import render_page
 from strandline.variants.records import VariantCall
 
 LIMITS: Final = (
@@ -58,18 +55,15 @@ def build_report(source: ReportInput) -> str:
         (tier, [_row(finding.call) for finding in some])
         for tier, some in groupby(source.findings.named, key=lambda finding: finding.tier)
     ]
-    return (
-        _template()
-        .render(
-            source=source,
-            tiers=tiers,
-            unannotated=Tier.UNANNOTATED,
-            coverage=source.quality.coverage,
-            depth_bars=_depth_bars(source.quality),
-            limits=LIMITS,
-            callable_percent=_percent(source.quality.coverage.callable_bases, source.quality.coverage.analysed_bases),
-        )
-        .lstrip()
+    return render_page(
+        "report.html",
+        source=source,
+        tiers=tiers,
+        unannotated=Tier.UNANNOTATED,
+        coverage=source.quality.coverage,
+        depth_bars=_depth_bars(source.quality),
+        limits=LIMITS,
+        callable_percent=_percent(source.quality.coverage.callable_bases, source.quality.coverage.analysed_bases),
     )
 
 
@@ -124,10 +118,3 @@ def _depth_bars(quality: QualitySummary) -> list[tuple[str, float]]:
     coverage = quality.coverage
     shares = (("10 reads", coverage.fraction_at_10), ("20 reads", coverage.fraction_at_20))
     return [(label, 100 * share) for label, share in (*shares, ("30 reads", coverage.fraction_at_30))]
-
-
-@cache
-def _template() -> Template:
-    text = files("strandline.reporting").joinpath("report.html").read_text()
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(text)

@@ -20,6 +20,7 @@ from tests.integration.conftest import (
     register_reference_bundle,
 )
 from tests.unit.made_up import QUALITY
+from tests.unit.made_up_quality import summary
 
 CALLS = """\
 ##fileformat=VCFv4.3
@@ -80,6 +81,20 @@ def test_the_report_is_a_draft_with_the_findings_and_their_sources(aws, analysed
         assert words in report
     head = aws.s3.head_object(Bucket="analysis", Key=artifact_key("s-1", Artifact.REPORT))
     assert head["ContentType"] == "text/html; charset=utf-8"
+
+
+def test_the_quality_page_stands_beside_the_report(aws, analysed):
+    """ANA-05: as our own page, and as a file that MultiQC reads."""
+    key = artifact_key("s-1", Artifact.QC)
+    aws.bucket("analysis").write(key, summary(sample_id=SAMPLE.sample_id).model_dump_json().encode())
+    analysed("build_report")({"submission_id": "s-1"})
+    assert b"Quality of a sample" in published(aws, Artifact.QC_PAGE)
+    assert SAMPLE.sample_id in json.loads(published(aws, Artifact.MULTIQC))["data"]
+
+
+def test_a_record_of_the_first_version_has_no_quality_page(aws, analysed):
+    analysed("build_report")({"submission_id": "s-1"})
+    assert not aws.bucket("analysis").exists(artifact_key("s-1", Artifact.QC_PAGE))
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,15 @@
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
-from html.parser import HTMLParser
 
 import pytest
 
 from strandline.landing.manifest import SampleDeclaration
 from strandline.reporting.findings import Findings, select_findings
 from strandline.reporting.report import LIMITS, ReportInput, build_report
+from tests.unit.html_page import Page
 from tests.unit.made_up import QUALITY, call, consequence
 
-VOID = {"meta", "br", "hr", "img", "input", "link"}  # HTML Living Standard, 13.1.2
 HOSTILE = "<script>alert('x')</script>\"'&<img src=//evil.example/x onerror=1>"
 SOURCE = ReportInput(
     submission_id="s-1",
@@ -24,37 +23,6 @@ SOURCE = ReportInput(
     issued=datetime(2026, 11, 22, 8, 30, tzinfo=UTC),
     platform_version="0.1.0",
 )
-
-
-class Page(HTMLParser):
-    """Elements, attributes and text of a page, and whether every element is closed where it was opened."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str]] = []
-        self.words: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += [(name, value or "") for name, value in attrs]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if not {"style", "script"} & set(self.open):
-            self.words.append(data.strip())
-
-    @property
-    def text(self) -> str:
-        return " ".join(word for word in self.words if word)
 
 
 def page(**changes: object) -> Page:
