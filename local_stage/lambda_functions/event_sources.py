@@ -90,8 +90,15 @@ class QueuePoller:
         return messages
 
     def _receive(self, count: int, wait_s: int) -> list[Message]:
-        visibility_s = int(self._backend.get_queue(self._queue_name).visibility_timeout)  # type: ignore[attr-defined]
-        return self._backend.receive_message(self._queue_name, count, wait_s, visibility_s, ["All"])
+        visibility_s = self._visibility_s()
+        messages = self._backend.receive_message(self._queue_name, count, wait_s, visibility_s, ["All"])
+        if (now_s := self._visibility_s()) != visibility_s:  # set during the wait: what counts is when they came
+            for message in messages:
+                self._backend.change_message_visibility(self._queue_name, str(message.receipt_handle), now_s)
+        return messages
+
+    def _visibility_s(self) -> int:
+        return int(self._backend.get_queue(self._queue_name).visibility_timeout)  # type: ignore[attr-defined]
 
     def _put_back(self, messages: Sequence[Message]) -> None:
         for message in messages:

@@ -58,7 +58,8 @@ class Intake:
         if not self._table.register_file(submission_id, file, sequencer=sequencer, now=now):
             late = self._table.note_late_file(submission_id, file, now)
             return Registered.LATE if late else Registered.WAITING
-        return self._start_what_is_complete(submission_id, {name})
+        landed = {file.name: file for file in self._table.landed_files(submission_id)}
+        return self._start_what_is_complete(submission_id, landed, {name})
 
     def sweep(self, now: datetime, *, settled: timedelta, window: timedelta) -> int:
         """Register what landed without an event reaching us; return how many submissions that started.
@@ -81,22 +82,29 @@ class Intake:
 
     def _catch_up(self, submission_id: str, files: Mapping[str, ObjectVersion], now: datetime) -> bool:
         """Register what is not, and start what a registrar that was killed, or never called, did not."""
-        known = {file.name: file.version_id for file in self._table.landed_files(submission_id)}
+        landed = {file.name: file for file in self._table.landed_files(submission_id)}
+        adopted = set()
         for name, found in files.items():
-            if known.get(name) == found.version_id:
+            known = landed[name].version_id if name in landed else None
+            if known == found.version_id:
                 continue
             file = LandedFile(name, found.version_id, found.size_bytes)
-            if not self._table.adopt_file(submission_id, file, instead_of=known.get(name), now=now):
+            if not self._table.adopt_file(submission_id, file, instead_of=known, now=now):
                 return False
-        return self._start_what_is_complete(submission_id, {*files}) is Registered.STARTED
+            adopted.add(name)
+        if adopted:  # with what landed meanwhile
+            landed = {file.name: file for file in self._table.landed_files(submission_id)}
+        news = adopted | files.keys() - {MANIFEST_NAME}  # a manifest that is known was registered by its own event
+        return self._start_what_is_complete(submission_id, landed, news) is Registered.STARTED
 
-    def _start_what_is_complete(self, submission_id: str, news: Set[str]) -> Registered:
+    def _start_what_is_complete(
+        self, submission_id: str, landed: Mapping[str, LandedFile], news: Set[str]
+    ) -> Registered:
         """Start the workflow where everything that the manifest names has landed; STARTED where this call started it.
 
         A manifest that cannot be read starts the workflow too: its first step says what is wrong and quarantines.
         Where a file is still missing, units are validated ahead that `news`, the names of files, made complete.
         """
-        landed = {item.name: item for item in self._table.landed_files(submission_id)}
         if MANIFEST_NAME not in landed:
             return Registered.WAITING
         version_id = landed[MANIFEST_NAME].version_id

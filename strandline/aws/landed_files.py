@@ -186,9 +186,9 @@ class LandedFiles(SubmissionStates):
         if 0 not in refused:
             return True  # written, or nothing newer than what is there
         record = self.get(submission_id)
-        if record is None:  # the first file: all others find the submission there
-            self.create(submission_id, now)
-        elif record.state is not SubmissionState.RECEIVED:
+        if record is None and self.transact([*self.creation(submission_id, now), write]):
+            return True  # the first file: all others find the submission there
+        if record is not None and record.state is not SubmissionState.RECEIVED:
             return False
         # another may have made the submission since the first try: only what is refused now is refused for itself
         return 0 not in self.find_refused([guard, write])

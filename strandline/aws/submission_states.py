@@ -215,26 +215,24 @@ class SubmissionStates(SubmissionItems):
         """Drop the cause of an earlier attempt, so that it is not taken for this one's."""
         self._client.delete_item(TableName=self._table, Key=item_key(submission_id, f"FAILURE#{step}"))
 
-    def create(self, submission_id: str, now: datetime) -> None:
-        """Make a submission whose first file landed at `now`; one that is there already stays as it is."""
+    def creation(self, submission_id: str, now: datetime) -> "list[TransactWriteItemTypeDef]":
+        """Return what makes a submission whose first file landed at `now`; refused where it is there already."""
         state = SubmissionState.RECEIVED
         stamp = {"S": iso_time(now)}
         first = {**item_key(submission_id, "STATE"), "state": {"S": state}, "version": {"N": "1"}}
         index = {"gsi1pk": {"S": f"STATE#{state}"}, "gsi1sk": stamp}
         index |= {"gsi4pk": {"S": f"DAY#{now.date().isoformat()}"}, "gsi4sk": stamp}
         change = _change_item(submission_id, 1, None, state, who="register_object", why="First file landed.", now=now)
-        self.transact(
-            [
-                {
-                    "Put": {
-                        "TableName": self._table,
-                        "Item": {**first, **index, "created_at": stamp, "updated_at": stamp},
-                        "ConditionExpression": "attribute_not_exists(pk)",
-                    }
-                },
-                {"Put": {"TableName": self._table, "Item": change}},
-            ]
-        )
+        return [
+            {
+                "Put": {
+                    "TableName": self._table,
+                    "Item": {**first, **index, "created_at": stamp, "updated_at": stamp},
+                    "ConditionExpression": "attribute_not_exists(pk)",
+                }
+            },
+            {"Put": {"TableName": self._table, "Item": change}},
+        ]
 
     def _move_items(
         self,

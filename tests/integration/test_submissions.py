@@ -268,17 +268,19 @@ def test_any_other_reason_of_a_cancelled_transaction_is_raised(aws):
 
 
 def test_a_file_is_kept_when_another_makes_the_submission_at_the_same_moment(aws):
-    """The first try finds no submission; the other's file makes it before this one looks why."""
+    """This one finds no submission, and the other's file makes it before this one does."""
 
     class Overtaken(SubmissionsTable):
         looked = False
 
         def get(self, submission_id: str):
+            found = super().get(submission_id)
             if not self.looked:
                 self.looked = True
                 assert aws.table.register_file("s-1", LandedFile("b", "v", 1), sequencer="01", now=NOW)
-            return super().get(submission_id)
+            return found
 
     overtaken = Overtaken(aws.dynamodb, "submissions")
     assert overtaken.register_file("s-1", LandedFile("a", "v", 1), sequencer="01", now=NOW)
     assert [file.name for file in aws.table.landed_files("s-1")] == ["a", "b"]
+    assert len(aws.table.changes("s-1")) == 1
