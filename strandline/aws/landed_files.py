@@ -122,7 +122,7 @@ class LandedFiles(SubmissionStates):
             "TableName": self._table,
             "Item": {
                 "pk": {"S": f"CONTENT#{manifest.content_fingerprint()}"},
-                "sk": {"S": f"SUBMISSION#{submission_id}"},
+                "sk": {"S": f"{_of_sample(manifest)}{submission_id}"},
             },
         }
         read_last: TransactWriteItemTypeDef = {
@@ -136,14 +136,21 @@ class LandedFiles(SubmissionStates):
         return self.transact([read_last, {"Update": note_sample}, {"Put": put}, {"Put": content}])
 
     def with_same_content(self, manifest: Manifest) -> list[SubmissionRecord]:
-        """Return the submissions whose manifests name the same bytes in the same roles, the oldest first."""
+        """Return the submissions of the same sample whose manifests name the same bytes in the same roles.
+
+        The oldest come first. Submissions of other samples are not looked up, however many hold the same bytes.
+        """
+        prefix = _of_sample(manifest)
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
-            KeyConditionExpression="pk = :p",
-            ExpressionAttributeValues={":p": {"S": f"CONTENT#{manifest.content_fingerprint()}"}},
+            KeyConditionExpression="pk = :p AND begins_with(sk, :s)",
+            ExpressionAttributeValues={
+                ":p": {"S": f"CONTENT#{manifest.content_fingerprint()}"},
+                ":s": {"S": prefix},
+            },
             ConsistentRead=True,
         )
-        found = (self.get(item["sk"]["S"].removeprefix("SUBMISSION#")) for page in pages for item in page["Items"])
+        found = (self.get(item["sk"]["S"].removeprefix(prefix)) for page in pages for item in page["Items"])
         return sorted((record for record in found if record), key=lambda r: (r.created_at, r.submission_id))
 
     def landed_files(self, submission_id: str) -> list[LandedFile]:
@@ -192,3 +199,11 @@ class LandedFiles(SubmissionStates):
             return False
         # another may have made the submission since the first try: only what is refused now is refused for itself
         return 0 not in self.find_refused([guard, write])
+
+
+def _of_sample(manifest: Manifest) -> str:
+    """Return what the sort key of a sample's content begins with: two sites may use the same name for a sample.
+
+    Neither a site's code nor a sample id holds a slash or a hash.
+    """
+    return f"SAMPLE#{manifest.sample.site or ''}/{manifest.sample.sample_id}#"

@@ -8,6 +8,7 @@ import pytest
 from strandline.aws.conclusions import Alerts, conclude
 from strandline.aws.executions import Workflow
 from strandline.aws.quarantine import Quarantine
+from strandline.aws.submissions import SubmissionsTable
 from strandline.aws.validation import Validation
 from strandline.aws.verdicts import FileVerdict
 from strandline.causes import Conclusion, Verdict
@@ -119,6 +120,26 @@ def test_the_record_shows_what_validation_found(aws, quarantine):
     assert record["verdicts"][0]["findings"] == [{"code": "bad_base", "line": 2}]
     assert [found.submission_id for found in quarantine.list()] == ["s-1"]
     assert json.dumps(record)
+
+
+def test_a_control_that_many_samples_are_sent_with_is_not_looked_up_for_each_of_them(aws):
+    """With a look at each, the hundredth submission of the same bytes would take a hundred calls."""
+    for number in range(3):
+        sample = SAMPLE.model_copy(update={"sample_id": f"other-{number}"})
+        aws.submit(f"s-{number}", READS, manifest_of(READS, sample=sample))
+    aws.submit("s-here", READS, manifest_of(READS))
+    for number, site in enumerate(("north", "south")):
+        sample = SAMPLE.model_copy(update={"site": site})
+        aws.submit(f"s-there-{number}", READS, manifest_of(READS, sample=sample))
+    looked_up = []
+
+    class Watched(SubmissionsTable):
+        def get(self, submission_id: str):
+            looked_up.append(submission_id)
+            return super().get(submission_id)
+
+    found = Watched(*aws.table.place).with_same_content(manifest_of(READS))
+    assert [record.submission_id for record in found] == looked_up == ["s-here"]
 
 
 def test_the_same_files_of_the_same_sample_are_not_analysed_twice(aws, quarantine):
