@@ -25,16 +25,15 @@ _ROLES = [
 STEP = Step(
     "AlignReads",
     "AlignReads",
-    (Artifact.REGIONS, Artifact.ALIGNED_INDEX, Artifact.ALIGNMENT_METRICS, Artifact.ALIGNED),
-    may_lack=frozenset({Artifact.REGIONS}),
+    (Artifact.ALIGNED_INDEX, Artifact.ALIGNMENT_METRICS, Artifact.ALIGNED),
 )
 
 
 def read(workspace: Workspace) -> Mapping[str, str]:
-    """Return what the alignment depends on: who was sequenced and how, every file, and the tools."""
+    """Return what the alignment depends on: who was sequenced and how, the reads, and the tools."""
     manifest, bundle = workspace.manifest, workspace.reference()
     declared = manifest.sample.model_dump_json(include={"sample_id", "platform", "library", "site"})
-    files = [file.model_dump_json(exclude={"name"}) for file in manifest.files]
+    files = [file.model_dump_json(exclude={"name"}) for one in manifest.read_sets() for file in one.files]
     aligner = describe(choose_aligner({file.role for file in bundle.files}).command)
     return {
         "sample": declared,
@@ -46,7 +45,7 @@ def read(workspace: Workspace) -> Mapping[str, str]:
 
 
 def align(workspace: Workspace, threads: int) -> None:
-    """Align, measure, and hand the regions on beside the CRAM."""
+    """Align, and measure what came of it."""
     bundle = workspace.reference()
     aligner = choose_aligner({file.role for file in bundle.files})
     reference = workspace.fetch_reference(bundle, [*_ROLES, aligner.index])
@@ -54,9 +53,14 @@ def align(workspace: Workspace, threads: int) -> None:
     lanes = [lane for one in workspace.manifest.read_sets() for lane in fetch_lanes(workspace, one, bundle, fasta)]
     metrics = align_reads(fasta, lanes, cram, aligner=aligner, threads=threads)
     workspace.path(Artifact.ALIGNMENT_METRICS).write_text(json.dumps(asdict(metrics)))
+
+
+def hand_on_regions(workspace: Workspace) -> None:
+    """Put the regions where later steps, which may not read the landing bucket, find them."""
     regions = workspace.manifest.file_by_role(FileRole.REGIONS)
     if regions:
         workspace.fetch_landed(regions).rename(workspace.path(Artifact.REGIONS))
+        workspace.publish(Artifact.REGIONS)
 
 
 def fetch_lanes(workspace: Workspace, one: ReadSet, bundle: ReferenceBundle, fasta: Path) -> list[Lane]:
@@ -75,4 +79,13 @@ if __name__ == "__main__":
     buckets = open_buckets(
         analysis=settings.analysis_bucket, references=settings.references_bucket, landing=settings.landing_bucket
     )
-    sys.exit(run_step(STEP, lambda workspace: align(workspace, settings.threads), read, settings, buckets))
+    sys.exit(
+        run_step(
+            STEP,
+            lambda workspace: align(workspace, settings.threads),
+            read,
+            settings,
+            buckets,
+            always=hand_on_regions,
+        )
+    )

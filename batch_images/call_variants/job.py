@@ -12,6 +12,7 @@ from strandline.aws.settings import CallingJobSettings
 from strandline.aws.steps import Step, run_step
 from strandline.aws.workspace import Workspace
 from strandline.journey import Artifact, PartOf
+from strandline.landing.manifest import FileRole
 from strandline.landing.regions import parse_regions
 from strandline.reads.alignment import index_reads
 from strandline.reads.coverage import write_bed
@@ -38,7 +39,11 @@ def step_of(part: int) -> Step:
 
 def read(workspace: Workspace, part: int) -> Mapping[str, str]:
     """Return what the calls depend on beside the reads."""
-    read = {"reference": workspace.reference().label, "bcftools": tool_version("bcftools")}
+    read = {
+        "reference": workspace.reference().label,
+        "bcftools": tool_version("bcftools"),
+        "regions": workspace.manifest.sha256_of(FileRole.REGIONS),
+    }
     if part:
         planned = [region.model_dump() for region in read_calling_plan(workspace).parts[part - 1]]
         read["part"] = json.dumps(planned, sort_keys=True)

@@ -9,6 +9,7 @@ from strandline.aws.settings import VariantsJobSettings
 from strandline.aws.steps import Step, run_step
 from strandline.aws.workspace import Workspace
 from strandline.journey import Artifact, PartOf
+from strandline.landing.manifest import FileRole
 from strandline.reads.reference_bundle import ReferenceRole
 from strandline.reads.tools import tool_version
 from strandline.variants.calling import gather_calls
@@ -26,6 +27,7 @@ def read(workspace: Workspace) -> Mapping[str, str]:
     return {
         "reference": workspace.reference().label,
         "bcftools": tool_version("bcftools"),
+        "regions": workspace.manifest.sha256_of(FileRole.REGIONS),
         "plan": read_calling_plan(workspace).model_dump_json(),
     }
 

@@ -10,6 +10,7 @@ from strandline.aws.steps import Step, run_step
 from strandline.aws.workspace import Workspace
 from strandline.errors import RejectedInputError
 from strandline.journey import Artifact
+from strandline.landing.manifest import FileRole
 from strandline.landing.regions import Region, parse_regions
 from strandline.reads.coverage import write_bed
 from strandline.reads.gates import parse_thresholds, refuse_stopped
@@ -34,7 +35,13 @@ STEP = Step(
 def read(workspace: Workspace, gates: str) -> Mapping[str, str]:
     """Return what the measures depend on beside the reads."""
     sample = workspace.manifest.sample
-    return {"sex": sample.sex, "assay": sample.assay, "gates": gates, "reference": workspace.reference().label}
+    return {
+        "sex": sample.sex,
+        "assay": sample.assay,
+        "gates": gates,
+        "reference": workspace.reference().label,
+        "regions": workspace.manifest.sha256_of(FileRole.REGIONS),
+    }
 
 
 def measure(workspace: Workspace, gates: str, threads: int) -> None:

@@ -33,15 +33,13 @@ class Step:
     """One job of the workflow: what it publishes, in this order, and what it is made from.
 
     `name` is the state's, `makes` what later steps call the outputs, `after` what it reads of earlier steps, so called.
-    `may_lack` are outputs that not every submission has. Where `names_submission`, the outputs hold the submission's id
-    and are of no use to another.
+    Where `names_submission`, the outputs hold the submission's id and are of no use to another.
     """
 
     name: str
     makes: str
     outputs: tuple[Output, ...]
     after: tuple[str, ...] = ()
-    may_lack: frozenset[Output] = frozenset()
     names_submission: bool = False
 
 
@@ -51,6 +49,8 @@ def run_step(
     read: Callable[[Workspace], Mapping[str, str]],
     settings: JobSettings,
     buckets: Buckets,
+    *,
+    always: Callable[[Workspace], None] = lambda _: None,
 ) -> int:
     """Do a step's work and publish its outputs, or take over what was made before; return the exit code of `run_job`.
 
@@ -60,9 +60,11 @@ def run_step(
         read: names everything of the manifest and of this machine that the work depends on.
         settings: of the job.
         buckets: that the step may touch.
+        always: is done first, whatever is taken over.
     """
 
     def do(workspace: Workspace) -> None:
+        always(workspace)
         records = StepRecords(*workspace.table.place)
         before = records.keys_of(workspace.submission_id)
         key = step_key(step, code=settings.code_version, read=read(workspace), before=before)
@@ -74,7 +76,7 @@ def run_step(
         if step.makes in before:
             records.forget(workspace.submission_id, step)
         work(workspace)
-        workspace.publish(*(output for output in step.outputs if _is_there(workspace, step, output)))
+        workspace.publish(*step.outputs)
         records.keep(workspace.submission_id, step, key)
 
     return run_job(step.name, do, settings, buckets)
@@ -128,7 +130,7 @@ class StepRecords(SubmissionItems):
         for maker in self._makers(key, own):
             if maker != own and step.names_submission:
                 continue
-            is_whole = self._has(maker, step, key) and workspace.take_over(maker, step.outputs, may_lack=step.may_lack)
+            is_whole = self._has(maker, step, key) and workspace.take_over(maker, step.outputs)
             if is_whole and self._has(maker, step, key):
                 return maker
         return None
@@ -149,7 +151,3 @@ class StepRecords(SubmissionItems):
             TableName=self._table, Key=item_key(submission_id, f"STEP#{step.makes}"), ConsistentRead=True
         )
         return found.get("Item", {}).get("key", {}).get("S") == key
-
-
-def _is_there(workspace: Workspace, step: Step, output: Output) -> bool:
-    return output not in step.may_lack or workspace.path(output).exists()

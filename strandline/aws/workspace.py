@@ -1,7 +1,7 @@
 """One submission's files on a worker: fetched into scratch, checked, published under the keys of `journey`."""
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -92,14 +92,14 @@ class Workspace:
                 tags=_tags(output),
             )
 
-    def take_over(self, maker: str, outputs: Sequence[Output], *, may_lack: Collection[Output] = frozenset()) -> bool:
+    def take_over(self, maker: str, outputs: Sequence[Output]) -> bool:
         """Put the outputs of a submission into this one's folder, copied within S3; False where one is not there.
 
         Where this submission made them they lie there already.
         """
         analysis = self._buckets.analysis
         found = {output: analysis.current(artifact_key(maker, output)) for output in outputs}
-        if any(version is None and output not in may_lack for output, version in found.items()):
+        if None in found.values():
             return False
         for output, version in found.items():
             if version and maker != self.submission_id:

@@ -171,6 +171,11 @@ class Manifest(_Frozen):
         names = dict.fromkeys(file.read_group for file in self.files if file.role in _MATES)
         return tuple(ReadSet(name, tuple(file for file in mates if file.read_group == name)) for name in names)
 
+    def sha256_of(self, role: FileRole) -> str:
+        """Return the digest of the file with this role, or nothing."""
+        file = self.file_by_role(role)
+        return file.sha256 if file else ""
+
     def content_fingerprint(self) -> str:
         """Return a digest of the reference and of the files' roles and bytes, whatever they and the sample are called.
 

@@ -276,8 +276,13 @@ Read = Callable[[Workspace], Mapping[str, str]]
 def steps() -> list[tuple[Step, Work, Read]]:
     align, measure, call = (script(name) for name in ("align_reads", "measure_quality", "call_variants"))
     annotate, summarise = script("annotate"), script("filter_and_qc")
+
+    def align_whole(workspace: Workspace) -> None:
+        align.hand_on_regions(workspace)
+        align.align(workspace, 1)
+
     return [
-        (align.STEP, lambda workspace: align.align(workspace, 1), align.read),
+        (align.STEP, align_whole, align.read),
         (measure.STEP, lambda ws: measure.measure(ws, "{}", 1), lambda ws: measure.read(ws, "{}")),
         (call.WHOLE, lambda workspace: call.call(workspace, 0), lambda workspace: call.read(workspace, 0)),
         (annotate.STEP, annotate.annotate, annotate.read),

@@ -15,13 +15,7 @@ from strandline.errors import RejectedInputError
 from strandline.journey import Artifact, PartOf, artifact_key
 from tests.integration.conftest import READS, Aws, manifest_of
 
-ALIGN = Step(
-    "AlignReads",
-    "AlignReads",
-    (Artifact.ALIGNED_INDEX, Artifact.REGIONS, Artifact.ALIGNED),
-    (),
-    frozenset({Artifact.REGIONS}),
-)
+ALIGN = Step("AlignReads", "AlignReads", (Artifact.ALIGNED_INDEX, Artifact.ALIGNED))
 CALL = Step("CallVariants", "CallVariants", (Artifact.GVCF,), ("AlignReads",))
 SUMMARISE = Step("FilterAndQc", "FilterAndQc", (Artifact.QC,), ("CallVariants",), names_submission=True)
 PART = Step("CallParts", "CallParts.2", (PartOf(Artifact.GVCF, 2),), ("AlignReads",))
@@ -47,6 +41,7 @@ class Lab:
         reads: Mapping[str, str] | None = None,
         code: str = "c1",
         writes: Callable[[Workspace], None] | None = None,
+        always: Callable[[Workspace], None] = lambda _: None,
     ) -> int:
         if self.aws.table.get(submission_id) is None:
             self.aws.submit(submission_id, READS, manifest_of(READS))
@@ -58,12 +53,11 @@ class Lab:
         def work(workspace: Workspace) -> None:
             self.worked.append((submission_id, step.name))
             for output in step.outputs:
-                if output not in step.may_lack:
-                    workspace.path(output).write_text(f"{output} of {submission_id}, try {len(self.worked)}")
+                workspace.path(output).write_text(f"{output} of {submission_id}, try {len(self.worked)}")
             if writes:
                 writes(workspace)
 
-        return run_step(step, work, lambda _: reads or {"sample": "S"}, settings, buckets)
+        return run_step(step, work, lambda _: reads or {"sample": "S"}, settings, buckets, always=always)
 
     def output(self, submission_id: str, output: Artifact | PartOf) -> str | None:
         try:
@@ -123,13 +117,12 @@ def test_an_output_that_is_gone_is_made_anew(lab):
     assert lab.worked == [("s-1", "AlignReads"), ("s-2", "AlignReads")]
 
 
-def test_an_output_that_not_every_submission_has_may_be_lacking_or_is_copied(lab):
-    lab.run("s-1", ALIGN)
-    lab.run("s-3", ALIGN, reads={"regions": "r"}, writes=lambda ws: ws.path(Artifact.REGIONS).write_text("bed"))
-    lab.run("s-2", ALIGN)
-    lab.run("s-4", ALIGN, reads={"regions": "r"})
-    assert len(lab.worked) == 2
-    assert (lab.output("s-2", Artifact.REGIONS), lab.output("s-4", Artifact.REGIONS)) == (None, "bed")
+def test_what_is_always_done_is_done_before_something_is_taken_over(lab):
+    done = []
+    for submission_id in ("s-1", "s-2"):
+        lab.run(submission_id, ALIGN, always=lambda workspace: done.append(workspace.submission_id))
+    assert done == ["s-1", "s-2"]
+    assert len(lab.worked) == 1
 
 
 def test_a_part_of_a_step_is_kept_apart_from_the_others(lab):

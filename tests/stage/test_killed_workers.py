@@ -12,8 +12,8 @@ import pytest
 from local_stage import lifecycle
 from strandline.journey import SubmissionState
 
-JOB_STEPS = ("AlignReads", "CallVariants", "Annotate", "FilterAndQc", "LoadLake")
-FUNCTION_STEPS = ("ValidateFiles", "BuildBundle", "BuildReport")
+JOB_STEPS = ("AlignReads", "MeasureQuality", "CallVariants", "Annotate", "FilterAndQc", "LoadLake")
+FUNCTION_STEPS = ("ValidateFiles", "PlanCalling", "BuildBundle", "BuildReport")
 
 
 def snake(step: str) -> str:
