@@ -358,6 +358,17 @@ def test_a_message_whose_function_raises_ends_in_the_dead_letter_queue(stage):
     wait_until(lambda: messages_in(stage, dead_url) == 1)
 
 
+def test_a_message_that_comes_during_a_long_poll_is_hidden_as_long_as_the_queue_says_then(stage):
+    _, url, dead_url, _ = make_fed_function(stage, FAILING)
+    stage.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "600"})
+    time.sleep(1.3)  # until a poll has begun that knows nothing of what is set next
+    stage.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "1"})
+
+    stage.client("sqs").send_message(QueueUrl=url, MessageBody="anything")
+
+    wait_until(lambda: messages_in(stage, dead_url) == 1)
+
+
 def test_a_disabled_mapping_feeds_nothing(stage):
     _, url, _, mapping = make_fed_function(stage, ECHO)
     stage.client("lambda").update_event_source_mapping(UUID=mapping, Enabled=False)
