@@ -53,21 +53,49 @@ def score_simulation(data: Path, simulation: Simulation, work: Path | None) -> d
         simulation: what to simulate.
         work: keeps reference, reads and alignment for the next time; None for a passing folder.
     """
-    with _folder(work) as folder:
-        reference = _prepare_reference(data, simulation.stretch.contig, folder / "reference")
-        sample = folder / simulation.name
-        sample.mkdir(exist_ok=True)
-        truth, confident = _prepare_truth(data, simulation.stretch, sample)
-        cram = _prepare_reads(reference, truth, simulation, sample)
-        stretch = sample / "stretch.bed"
-        write_bed([Region(simulation.stretch.contig, simulation.stretch.start0, simulation.stretch.end0)], stretch)
-        ours, alone = _call(reference, cram, stretch, sample), _call_alone(reference, cram, stretch, sample)
-        beds = [confident, stretch]
+    with working_folder(work) as folder:
+        made = prepare_sample(data, simulation, folder)
+        ours, alone = _call(made), _call_alone(made)
+        beds = [made.confident, made.stretch]
         return {
             "simulated": simulation.name,
-            **describe(compare_calls(ours, truth, reference, beds)),
-            "bcftools_alone": describe(compare_calls(alone, truth, reference, beds)),
+            **describe(compare_calls(ours, made.truth, made.reference, beds)),
+            "bcftools_alone": describe(compare_calls(alone, made.truth, made.reference, beds)),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedSample:
+    """Reads of a person over a stretch, aligned, and the truth. `reference` is the FASTA of a bundle's folder."""
+
+    folder: Path
+    reference: Path
+    truth: Path
+    confident: Path
+    stretch: Path
+
+    @property
+    def mates(self) -> tuple[Path, Path]:
+        """The read pairs."""
+        return self.folder / "R1.fastq.gz", self.folder / "R2.fastq.gz"
+
+    @property
+    def cram(self) -> Path:
+        """The reads, aligned."""
+        return self.folder / "aligned.cram"
+
+
+def prepare_sample(data: Path, simulation: Simulation, folder: Path) -> SimulatedSample:
+    """Simulate a sample and align it, unless `folder` has it from an earlier time."""
+    reference = _prepare_reference(data, simulation.stretch.contig, folder / "reference")
+    sample = folder / simulation.name
+    sample.mkdir(exist_ok=True)
+    truth, confident = _prepare_truth(data, simulation.stretch, sample)
+    stretch = sample / "stretch.bed"
+    write_bed([Region(simulation.stretch.contig, simulation.stretch.start0, simulation.stretch.end0)], stretch)
+    made = SimulatedSample(sample, reference, truth, confident, stretch)
+    _prepare_reads(made, simulation)
+    return made
 
 
 def _prepare_reference(data: Path, contig: str, folder: Path) -> Path:
@@ -101,45 +129,44 @@ def _prepare_truth(data: Path, stretch: Stretch, folder: Path) -> tuple[Path, Pa
     return truth, confident
 
 
-def _prepare_reads(reference: Path, truth: Path, simulation: Simulation, folder: Path) -> Path:
-    cram = folder / "aligned.cram"
-    if cram.with_suffix(".cram.crai").exists():
-        return cram
-    mates = folder / "R1.fastq.gz", folder / "R2.fastq.gz"
+def _prepare_reads(made: SimulatedSample, simulation: Simulation) -> None:
+    if made.cram.with_suffix(".cram.crai").exists():
+        return
     simulate_reads(
-        reference,
-        truth,
+        made.reference,
+        made.truth,
         simulation.stretch,
         depth=DEPTH,
         seed=simulation.seed,
-        first=mates[0],
-        second=mates[1],
+        first=made.mates[0],
+        second=made.mates[1],
         slippage=simulation.slippage,
     )
-    bundle = parse_bundle((reference.parent / "bundle.json").read_bytes())
+    bundle = parse_bundle((made.reference.parent / "bundle.json").read_bytes())
     aligner = choose_aligner({file.role for file in bundle.files})
-    lane = Lane(ReadGroup("SIMULATED", "ILLUMINA", "lib1"), mates)
-    align_reads(reference, [lane], cram, aligner=aligner, threads=2)
-    return cram
+    lane = Lane(ReadGroup("SIMULATED", "ILLUMINA", "lib1"), made.mates)
+    align_reads(made.reference, [lane], made.cram, aligner=aligner, threads=2)
 
 
-def _call(reference: Path, cram: Path, stretch: Path, folder: Path) -> Path:
-    called, calls = folder / "called.vcf.gz", folder / "calls.vcf.gz"
-    call_variants(reference, cram, stretch, header=b"##made=up\n", gvcf=folder / "calls.g.vcf.gz", vcf=called)
+def _call(made: SimulatedSample) -> Path:
+    called, calls = made.folder / "called.vcf.gz", made.folder / "calls.vcf.gz"
+    gvcf = made.folder / "calls.g.vcf.gz"
+    call_variants(made.reference, made.cram, made.stretch, header=b"##made=up\n", gvcf=gvcf, vcf=called)
     filter_variants(called, calls)
     return calls
 
 
-def _call_alone(reference: Path, cram: Path, stretch: Path, folder: Path) -> Path:
-    proposed, called, calls = (folder / f"alone.{name}" for name in ("bcf", "vcf.gz", "calls.vcf.gz"))
-    run_pipeline(call_commands(reference, cram, stretch, proposed), quiet=True)
-    run_pipeline(variants_only_commands(reference, proposed, called), quiet=True)
+def _call_alone(made: SimulatedSample) -> Path:
+    proposed, called, calls = (made.folder / f"alone.{name}" for name in ("bcf", "vcf.gz", "calls.vcf.gz"))
+    run_pipeline(call_commands(made.reference, made.cram, made.stretch, proposed), quiet=True)
+    run_pipeline(variants_only_commands(made.reference, proposed, called), quiet=True)
     filter_variants(called, calls)
     return calls
 
 
 @contextmanager
-def _folder(work: Path | None) -> Iterator[Path]:
+def working_folder(work: Path | None) -> Iterator[Path]:
+    """Yield `work`, made where it is absent, or a passing folder where it is None."""
     if work is None:
         with TemporaryDirectory() as scratch:
             yield Path(scratch)
