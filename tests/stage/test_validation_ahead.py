@@ -87,3 +87,36 @@ def test_a_file_that_is_refused_ahead_can_be_replaced_before_the_rest_is_there(l
     wait_for(lambda: {verdict for verdict, _ in verdicts(lab, submission_id).values()} == {"ACCEPTED"})
     assert table.get(submission_id).state is SubmissionState.RECEIVED
     assert table.late_files(submission_id) == []
+
+
+@pytest.fixture
+def tiny_limit(deployed):
+    """A function that passes everything on to the job."""
+    functions = deployed._endpoint.client("lambda")
+    name = "strandline-local-validate-files"
+    before = functions.get_function_configuration(FunctionName=name)["Environment"]
+    tiny = {"Variables": {**before["Variables"], "LAMBDA_VALIDATION_LIMIT_BYTES": "1"}}
+    functions.update_function_configuration(FunctionName=name, Environment=tiny)
+    yield
+    functions.update_function_configuration(FunctionName=name, Environment=before)
+
+
+@pytest.mark.usefixtures("tiny_limit")
+def test_a_pair_that_is_too_large_for_the_function_is_judged_ahead_by_the_job(lab, deployed, lanes):
+    submission = prepare_submission(declare_sample("LARGE"), lanes, lab.made_up.reference_name, None)
+    submission_id = submission.submission_id()
+    lab.deployment.landing.write(manifest_key(submission_id), submission.manifest.to_json())
+    land(lab, submission_id, submission, range(2))
+    judged = wait_for(lambda: verdicts(lab, submission_id))
+    assert {verdict for verdict, _ in judged.values()} == {"ACCEPTED"}
+    stepfunctions = deployed._endpoint.client("stepfunctions")
+    (execution,) = [
+        found
+        for found in stepfunctions.list_executions(stateMachineArn=deployed.outputs["ValidateAheadArn"])["executions"]
+        if found["name"].startswith(f"{submission_id}.")
+    ]
+    arn = execution["executionArn"]
+    wait_for(lambda: stepfunctions.describe_execution(executionArn=arn)["status"] == "SUCCEEDED")
+    history = stepfunctions.get_execution_history(executionArn=arn, maxResults=1000)["events"]
+    entered = [event["stateEnteredEventDetails"]["name"] for event in history if "stateEnteredEventDetails" in event]
+    assert entered == ["ValidateFiles", "IsTooLarge", "ValidateLargeFiles", "Validated"]
