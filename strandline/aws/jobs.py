@@ -3,6 +3,7 @@
 import errno
 import logging
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -88,6 +89,12 @@ def _explain(error: Exception, step: str, scratch: Path) -> tuple[int, Cause]:
             if shutil.disk_usage(scratch).free < _FULL_BELOW_BYTES:
                 return INTERNAL_EXIT_CODE, _disk_full(step)
             words = describe([str(part) for part in error.cmd]).split()[:2]
+            if error.returncode == -signal.SIGKILL:
+                message = (
+                    f"{' '.join(words)} was killed from outside in {step}: it is tried again; where that does not "
+                    "help, it took more memory than the job has"
+                )
+                return TemporaryError.EXIT_CODE, Cause("tool_killed", message, step)
             message = f"{' '.join(words)} ended with exit code {error.returncode} in {step}: look at the job's log"
             return INTERNAL_EXIT_CODE, Cause("tool_failed", message, step)
         case ClientError() if _can_pass(error):

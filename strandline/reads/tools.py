@@ -6,6 +6,7 @@ pybwa; each is wrapped as a process of its own, so that a pipeline looks the sam
 
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -54,7 +55,7 @@ def run_pipeline(commands: Sequence[Sequence[str]], output: Path | None = None, 
         quiet: drop what the tools say on stderr.
 
     Raises:
-        subprocess.CalledProcessError: of the first command in the line that failed by itself.
+        subprocess.CalledProcessError: of the first command in the line that was killed, or else failed by itself.
     """
     processes: list[subprocess.Popen[bytes]] = []
     with ExitStack() as stack:
@@ -76,7 +77,8 @@ def run_pipeline(commands: Sequence[Sequence[str]], output: Path | None = None, 
         codes = [process.wait() for process in processes]
     failed = [(code, process) for code, process in zip(codes, processes, strict=True) if code]
     if failed:
-        own_fault = [pair for pair in failed if pair[0] != -13] or failed  # -13: the reader had gone
+        killed = [pair for pair in failed if pair[0] == -signal.SIGKILL]  # the others failed because that one went
+        own_fault = killed or [pair for pair in failed if pair[0] != -signal.SIGPIPE] or failed
         raise subprocess.CalledProcessError(own_fault[0][0], own_fault[0][1].args)
 
 

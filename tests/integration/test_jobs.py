@@ -100,6 +100,7 @@ def test_a_job_that_is_done_exits_0_and_leaves_no_cause_and_no_scratch(aws, job)
         (TemporaryError("lake_contended", "others won"), 75, "lake_contended"),
         (OSError(errno.ENOSPC, "No space left on device"), 70, "disk_full"),
         (subprocess.CalledProcessError(1, ["/opt/bin/samtools", "sort", "-"]), 70, "tool_failed"),
+        (subprocess.CalledProcessError(-9, ["/opt/bin/samtools", "sort", "-"]), 75, "tool_killed"),
         (client_error("SlowDown", 503), 75, "aws_busy"),
         (client_error("InternalError", 500), 75, "aws_busy"),
         (client_error("ThrottlingException", 400), 75, "aws_busy"),
@@ -128,9 +129,9 @@ def test_a_tool_that_fails_while_the_disk_is_full_failed_because_of_that(aws, jo
 
 
 def test_a_tool_is_named_without_the_folders_it_ran_in(aws, job):
-    job(raising(subprocess.CalledProcessError(-9, ["/opt/bin/bwa-mem2", "mem", "-R", SAMPLE.sample_id])))
+    job(raising(subprocess.CalledProcessError(2, ["/opt/bin/bwa-mem2", "mem", "-R", SAMPLE.sample_id])))
     assert aws.table.failure("s-1", "AlignReads").message.startswith(
-        "bwa-mem2 mem ended with exit code -9 in AlignReads"
+        "bwa-mem2 mem ended with exit code 2 in AlignReads"
     )
 
 

@@ -59,6 +59,13 @@ def test_an_embedded_tool_whose_reader_died_is_not_the_one_at_fault_either(vcf):
     assert caught.value.returncode == 5
 
 
+def test_of_several_that_failed_the_one_that_was_killed_is_named():
+    """OPS-08: what its neighbours say of a broken pipe would not be tried again."""
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        run_pipeline([shell("exit 6"), shell("kill -9 $$"), shell("exit 7")])
+    assert (caught.value.returncode, caught.value.cmd) == (-9, shell("kill -9 $$"))
+
+
 def test_of_two_that_failed_by_themselves_the_first_is_named():
     with pytest.raises(subprocess.CalledProcessError) as caught:
         run_pipeline([shell("exit 6"), shell("exit 7")])
