@@ -1,4 +1,4 @@
-"""What a lab does at the door: register a reference, upload files, upload the manifest last."""
+"""What a lab does at the door: register a reference, upload files and their manifest."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -129,18 +129,25 @@ def upload_submission(
     *,
     watch: Watch = lambda _name, _there, _size: None,
 ) -> None:
-    """Upload the files, then the manifest, which says that all is there. What was cut goes on where it stopped.
+    """Upload the files and the manifest. What was cut goes on where it stopped.
+
+    The manifest goes last, because what is complete starts at once. Of several read sets it goes first: each is then
+    validated while the others are on their way.
 
     Raises:
         RejectedInputError: `file_not_found`.
         TemporaryError: `upload_cut`.
     """
     files = [FileToSend(file.path, landing_key(submission_id, file.name), file.name) for file in submission.files]
-    if submission.signature:
-        files.append(FileToSend(submission.signature, landing_key(submission_id, SIGNATURE_NAME), SIGNATURE_NAME))
-    landing.send(files, watch=watch)
+    if submission.signature:  # before the last file: the manifest does not name it, so nothing would wait for it
+        files.insert(0, FileToSend(submission.signature, landing_key(submission_id, SIGNATURE_NAME), SIGNATURE_NAME))
     body = submission.manifest_body or submission.manifest.to_json()
-    landing.write(manifest_key(submission_id), body, content_type="application/json")
+    goes_first = len(submission.manifest.read_sets()) > 1
+    if goes_first and not landing.exists(manifest_key(submission_id)):
+        landing.write(manifest_key(submission_id), body, content_type="application/json")
+    landing.send(files, watch=watch)
+    if not goes_first:
+        landing.write(manifest_key(submission_id), body, content_type="application/json")
 
 
 def _declare(file: LocalFile, hashed: Hashed) -> DeclaredFile:

@@ -27,7 +27,7 @@ from strandline.cli.ground import LOCAL, StageOption, connect
 from strandline.cli.progress import show_hashing, show_uploads
 from strandline.cli.references import choose_reference
 from strandline.errors import RejectedInputError
-from strandline.journey import Artifact, SubmissionState, artifact_key, manifest_key
+from strandline.journey import Artifact, SubmissionState, artifact_key, landing_key, manifest_key
 from strandline.landing.manifest import ALIGNED_SUFFIXES, READ_GROUP_NAME, ReferenceName, SampleDeclaration
 
 RESULTS: Final = (
@@ -185,7 +185,7 @@ def describe(given: SampleInput, reference: ReferenceName) -> Submission:
 
 def send_prepared(deployment: Deployment, submission: Submission, submission_id: str) -> str:
     """Upload what is not there yet, and return the submission id."""
-    if is_sent(deployment, submission_id):
+    if is_sent(deployment, submission, submission_id):
         say(f"{submission_id} was submitted before: nothing is uploaded again")
     else:
         with show_uploads() as told:
@@ -193,11 +193,15 @@ def send_prepared(deployment: Deployment, submission: Submission, submission_id:
     return submission_id
 
 
-def is_sent(deployment: Deployment, submission_id: str) -> bool:
-    """Tell whether all of a submission was uploaded: its manifest, which goes last, is there."""
-    if deployment.submissions.get(submission_id) is None:
+def is_sent(deployment: Deployment, submission: Submission, submission_id: str) -> bool:
+    """Tell whether all of a submission was uploaded: it started, or every file of it is there."""
+    record = deployment.submissions.get(submission_id)
+    if record is None:
         return False
-    return deployment.landing.exists(manifest_key(submission_id))
+    if record.state is not SubmissionState.RECEIVED:
+        return True
+    keys = [manifest_key(submission_id), *(landing_key(submission_id, file.name) for file in submission.files)]
+    return all(deployment.landing.exists(key) for key in keys)
 
 
 def free_name(deployment: Deployment, submission: Submission) -> str:

@@ -166,7 +166,7 @@ def _show_plan(deployment: Deployment, given: Sequence[SampleInput], form: Outpu
             continue
         submission_id = free_name(deployment, submission)
         size = sum(file.size_bytes for file in submission.manifest.files)
-        there = is_sent(deployment, submission_id)
+        there = is_sent(deployment, submission, submission_id)
         rows.append((one.sample.sample_id, len(submission.files), size, submission_id, there, None))
     print_rows(("sample", "files", "bytes", "submission", "sent_before", "code"), rows, form)
     if any(row[-1] for row in rows):

@@ -3,6 +3,7 @@
 import itertools
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,22 @@ def reads(tmp_path: Path) -> tuple[Path, Path]:
     for path, body in zip(paths, READS.values(), strict=True):
         path.write_bytes(body)
     return paths
+
+
+def test_the_manifest_of_several_lanes_goes_first_and_once(aws, tmp_path, reads):
+    """ING-03: each lane is validated while the others are on their way; a signature does not come after them."""
+    other = tmp_path / "three.fastq.gz", tmp_path / "four.fastq.gz"
+    for path, body in zip(other, READS.values(), strict=True):
+        path.write_bytes(body + b"@r\n")
+    lanes = [LocalReads(reads, "L1"), LocalReads(other, "L2")]
+    submission = prepare_submission(SAMPLE, lanes, ReferenceName(name="slice", version="0c2b"), None)
+    signature = tmp_path / "signature"
+    signature.write_bytes(b"signed")
+    landing = Recorded(aws.s3, "landing")
+    for _ in range(2):
+        upload_submission(landing, replace(submission, signature=signature), "s-1")
+    assert landing.keys[:2] == [manifest_key("s-1"), landing_key("s-1", "manifest.sig")]
+    assert landing.keys.count(manifest_key("s-1")) == 1
 
 
 def test_the_manifest_goes_last_and_describes_what_was_uploaded(aws, tmp_path, reads):
