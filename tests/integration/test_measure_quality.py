@@ -1,0 +1,70 @@
+"""MeasureQuality with a bundle that has frequencies: a mixed sample stops, and what was measured is kept. ANA-05."""
+
+import gzip
+
+import numpy as np
+import pytest
+
+from strandline.aws.workspace import Buckets, Workspace
+from strandline.errors import RejectedInputError
+from strandline.journey import Artifact, artifact_key
+from strandline.landing.manifest import ReferenceName
+from strandline.reads.fingerprint import parse_fingerprint
+from strandline.reads.quality import AlignmentQuality
+from strandline.reads.reference_bundle import BundleSources, make_bundle
+from tests.integration.conftest import READS, ROOT, load, manifest_of
+from tests.unit.placed_reads import Placed, write_bam
+
+LENGTH = 2_000
+SITES = range(2, 898, 4)
+
+
+@pytest.fixture
+def mixed(aws, tmp_path):
+    """A submission whose alignments hold a tenth of another person's reads, and its workspace."""
+    (tmp_path / "toy.fa").write_text(f">c\n{'A' * LENGTH}\n")
+    records = "".join(f"c\t{position + 1}\t.\tA\tG\t.\t.\tAF=0.5\n" for position in SITES)
+    header = '##fileformat=VCFv4.3\n##contig=<ID=c>\n##INFO=<ID=AF,Number=A,Type=Float,Description="f">\n'
+    body = f"{header}#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n{records}".encode()
+    (tmp_path / "f.vcf.gz").write_bytes(gzip.compress(body))
+    bundle = make_bundle(
+        tmp_path / "toy.fa", tmp_path / "bundle", annotations=BundleSources(frequencies=tmp_path / "f.vcf.gz")
+    )
+    for path in (tmp_path / "bundle").iterdir():
+        aws.bucket("references").upload(path, f"references/{bundle.label}/{path.name}")
+    rng = np.random.default_rng(2)
+    reads = [Placed(0, "900M", bases="A" * 900, qualities="I" * 900)] * 36
+    for _ in range(2):  # the other person's haplotypes, two reads of each
+        haplotype = np.full(900, "A")
+        haplotype[[position for position in SITES if rng.random() < 0.5]] = "G"
+        reads += [Placed(0, "900M", bases="".join(haplotype), qualities="I" * 900)] * 2
+    bam = write_bam(tmp_path / "a.bam", reads, {"c": LENGTH})
+    name = ReferenceName(name=bundle.name, version=bundle.version)
+    aws.submit("s-1", READS, manifest_of(READS, reference=name))
+    aws.bucket("analysis").upload(bam, artifact_key("s-1", Artifact.ALIGNED))
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    return Workspace("s-1", aws.table, Buckets(aws.bucket("analysis"), aws.bucket("references")), scratch)
+
+
+def test_a_mixed_sample_stops_and_its_record_says_how_much_is_foreign(aws, mixed):
+    measure = load(ROOT / "batch_images/measure_quality/job.py").measure
+    gates = '{"stop_below_proper_pair_fraction": 0}'
+    with pytest.raises(RejectedInputError, match=r"^contaminated: .*of another person, at most 0.05 is expected"):
+        measure(mixed, gates, 1)
+
+    def kept(artifact):
+        return aws.bucket("analysis").read(artifact_key("s-1", artifact), limit_bytes=1 << 20)
+
+    quality = AlignmentQuality.model_validate_json(kept(Artifact.ALIGNMENT_QUALITY))
+    assert quality.contamination.fraction == pytest.approx(0.1, abs=0.03)
+    assert quality.known_sites == len(SITES)
+    assert quality.thresholds.stop_below_proper_pair_fraction == 0
+    assert len(parse_fingerprint(kept(Artifact.FINGERPRINT), "fingerprint.json").copies) > 200
+
+
+def test_limits_that_cannot_be_stop_the_job_before_any_work(mixed):
+    measure = load(ROOT / "batch_images/measure_quality/job.py").measure
+    with pytest.raises(RejectedInputError, match=r"^gates_invalid: "):
+        measure(mixed, '{"no_such_limit": 1}', 1)
+    assert list(mixed.scratch.iterdir()) == []
