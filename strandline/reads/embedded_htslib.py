@@ -1,15 +1,14 @@
 """samtools and bcftools as pysam brings them: `python -m strandline.reads.embedded_htslib samtools view ...`."""
 
 import os
-import shutil
 import signal
 import stat
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import version as distribution_version
-from threading import Thread
 
 from pysam import version
 from pysam.utils import SamtoolsError
@@ -42,24 +41,23 @@ def _stdout_path() -> Iterator[str]:
     """Yield a path that leads to this process's stdout.
 
     pysam opens the path and truncates what it finds there: harmless for a pipe, but a file or a terminal gets the
-    bytes through a pipe of our own.
+    bytes through a pipe of our own. Another process empties it, for pysam keeps the interpreter to itself meanwhile.
+
+    Raises:
+        OSError: where stdout could not take everything.
     """
     if stat.S_ISFIFO(os.fstat(1).st_mode):
         yield "/dev/stdout"
         return
     reading, writing = os.pipe()
-
-    def copy() -> None:
-        with open(reading, "rb") as source, open(1, "wb", closefd=False) as sink:  # noqa: PTH123 - descriptors
-            shutil.copyfileobj(source, sink)
-
-    copier = Thread(target=copy)
-    copier.start()
-    try:
-        yield f"/dev/fd/{writing}"
-    finally:
-        os.close(writing)
-        copier.join()
+    with subprocess.Popen(["/bin/cat"], stdin=reading) as copier:
+        os.close(reading)
+        try:
+            yield f"/dev/fd/{writing}"
+        finally:
+            os.close(writing)
+    if copier.returncode:
+        raise OSError(f"the output could not be written: cat ended with {copier.returncode}")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import psutil
+import pysam
 import pytest
 
 from strandline.reads import embedded_htslib, tools
@@ -99,6 +100,21 @@ def test_output_to_a_file_is_whole_and_keeps_what_stood_there(vcf, capfd):
     assert before == "before"
     assert len([line for line in lines if not line.startswith("#")]) == 20_000
     assert lines[-1].startswith("c\t20000\t")
+
+
+def test_more_than_a_pipe_holds_reaches_a_file(tmp_path):
+    """samtools in pysam lets no other thread run: what it writes has to be taken away by another process."""
+    bam = tmp_path / "a.bam"
+    with pysam.AlignmentFile(str(bam), "wb", header={"SQ": [{"SN": "c", "LN": 9_000_000}]}) as sink:
+        for number in range(5_000):
+            read = pysam.AlignedSegment(sink.header)
+            read.query_name, read.reference_id, read.reference_start = f"r{number}", 0, number
+            read.query_sequence, read.cigarstring = "ACGT" * 25, "100M"
+            sink.write(read)
+    command = [sys.executable, "-m", "strandline.reads.embedded_htslib", "samtools", "view", str(bam)]
+    with (tmp_path / "out").open("wb") as out:
+        subprocess.run(command, stdout=out, check=True, timeout=60)
+    assert (tmp_path / "out").read_bytes().count(b"\n") == 5_000
 
 
 def test_output_to_a_pipe_is_whole_and_a_missing_file_is_an_error(vcf):
