@@ -11,7 +11,7 @@ from typing import Final
 from strandline.reads.alignment import Aligner, align_pipelines
 from strandline.reads.lanes import Lane, ReadGroup
 from strandline.reads.tools import tool_command
-from strandline.variants.annotation import AnnotationSources, annotate_commands
+from strandline.variants.annotation import effect_command
 from strandline.variants.calling import call_commands, variants_only_commands
 from strandline.variants.filtering import filter_commands
 
@@ -41,10 +41,8 @@ def shell_script(reference: Path, aligner: Aligner, mates: tuple[Path, Path], re
     samtools, bcftools = tool_command("samtools"), tool_command("bcftools")
     cram, gvcf, called = folder / "a.cram", folder / "g.vcf.gz", folder / "c.vcf.gz"
     proposed = folder / "p.bcf"
-    annotated, calls, header = folder / "n.vcf.gz", folder / "f.vcf.gz", folder / "header"
-    header.write_text("##plain=shell\n")
+    annotated, calls = folder / "n.vcf.gz", folder / "f.vcf.gz"
     lane = Lane(ReadGroup("SHELL", "ILLUMINA", "lib1"), mates)
-    sources = AnnotationSources(None, None)
     pipelines = [
         *align_pipelines(reference, [lane], cram, aligner=aligner, threads=THREADS),
         [[*samtools, "index", str(cram)]],
@@ -54,7 +52,7 @@ def shell_script(reference: Path, aligner: Aligner, mates: tuple[Path, Path], re
         variants_only_commands(reference, gvcf, called),
         [[*bcftools, "index", "-t", str(gvcf)]],
         [[*bcftools, "index", "-t", str(called)]],
-        annotate_commands(reference, called, sources, header, annotated),
+        [effect_command(reference, called, None, annotated)],
         filter_commands(annotated, calls),
         [[*samtools, "depth", "-a", "-b", str(regions), "-o", str(folder / "depth"), str(cram)]],
     ]

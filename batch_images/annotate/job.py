@@ -1,4 +1,4 @@
-"""Annotate: consequences and known significance from the sources of the reference bundle."""
+"""Annotate: consequences, names and what is known of every call, from the sources of the reference bundle."""
 
 import sys
 from collections.abc import Mapping
@@ -8,9 +8,11 @@ from strandline.aws.settings import VariantsJobSettings
 from strandline.aws.steps import Step, run_step
 from strandline.aws.workspace import Workspace
 from strandline.journey import Artifact
-from strandline.reads.reference_bundle import ReferenceBundle, ReferenceRole
+from strandline.reads.reference_bundle import Build, ReferenceBundle, ReferenceRole
+from strandline.reads.reference_bundle.builds import MITOCHONDRION, accession_of, chromosome_of
 from strandline.reads.tools import tool_version
 from strandline.variants.annotation import NOT_ANNOTATED, AnnotationSources, annotate_variants
+from strandline.variants.naming import SequenceNames
 
 _ROLES = [
     ReferenceRole.FASTA,
@@ -18,7 +20,17 @@ _ROLES = [
     ReferenceRole.GENE_MODELS,
     ReferenceRole.CLINVAR,
     ReferenceRole.CLINVAR_INDEX,
+    ReferenceRole.DBSNP,
+    ReferenceRole.DBSNP_INDEX,
+    ReferenceRole.FREQUENCIES,
+    ReferenceRole.FREQUENCIES_INDEX,
 ]
+_HEADER_KEYS = {
+    "strandlineGenes": ReferenceRole.GENE_MODELS,
+    "strandlineClinVar": ReferenceRole.CLINVAR,
+    "strandlineDbSnp": ReferenceRole.DBSNP,
+    "strandlineFrequencies": ReferenceRole.FREQUENCIES,
+}
 STEP = Step("Annotate", "Annotate", (Artifact.ANNOTATED_INDEX, Artifact.ANNOTATED), after=("CallVariants",))
 
 
@@ -34,7 +46,13 @@ def annotate(workspace: Workspace) -> None:
     annotate_variants(
         reference[ReferenceRole.FASTA],
         workspace.fetch(Artifact.CALLED, index=Artifact.CALLED_INDEX),
-        AnnotationSources(reference.get(ReferenceRole.GENE_MODELS), reference.get(ReferenceRole.CLINVAR)),
+        AnnotationSources(
+            gene_models=reference.get(ReferenceRole.GENE_MODELS),
+            clinvar=reference.get(ReferenceRole.CLINVAR),
+            dbsnp=reference.get(ReferenceRole.DBSNP),
+            frequencies=reference.get(ReferenceRole.FREQUENCIES),
+        ),
+        names=name_sequences(bundle),
         header=describe_sources(bundle),
         output=workspace.path(Artifact.ANNOTATED),
     )
@@ -43,11 +61,21 @@ def annotate(workspace: Workspace) -> None:
 def describe_sources(bundle: ReferenceBundle) -> bytes:
     """Return header lines that name each annotation source with its version, or say that there is none."""
     lines = []
-    for key, role in (("strandlineGenes", ReferenceRole.GENE_MODELS), ("strandlineClinVar", ReferenceRole.CLINVAR)):
+    for key, role in _HEADER_KEYS.items():
         file = bundle.file_of(role)
         source = f"{file.source or file.name} sha256:{file.sha256[:12]}" if file else NOT_ANNOTATED
         lines.append(f"##{key}={source}\n")
     return "".join(lines).encode()
+
+
+def name_sequences(bundle: ReferenceBundle) -> SequenceNames:
+    """Return the accessions of the contigs that are whole chromosomes of the bundle's build, and its mitochondrion."""
+    build = Build(bundle.assembly) if bundle.assembly in set(Build) else None
+    found = {contig.name: accession_of(contig, build) for contig in bundle.contigs}
+    return SequenceNames(
+        accession_by_contig={name: accession for name, accession in found.items() if accession},
+        mitochondria=frozenset(name for name in found if chromosome_of(name) == MITOCHONDRION),
+    )
 
 
 if __name__ == "__main__":

@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote
 
 import pysam
 
 from strandline.reads.quality import VariantSummary
 
+_NO_POPULATION: Final = frozenset({"OTH", "REMAINING"})
+_FREQUENCY: Final = "POP_AF"
 _TRANSITIONS: Final = frozenset({("A", "G"), ("G", "A"), ("C", "T"), ("T", "C")})
 # most severe first; source: Ensembl's table of calculated variant consequences
 SEVERITY: Final = (
@@ -48,8 +51,39 @@ class Consequence:
 
 
 @dataclass(frozen=True, slots=True)
+class TranscriptName:
+    """What the `HGVS` field says of one transcript; None is what it leaves empty.
+
+    `ground` says why the transcript was chosen, as `transcripts.Ground` writes it; `term` is bcftools csq's. `coding`
+    is such as `c.76A>T` or `n.76A>T`, `protein` such as `p.(Lys26Ter)`, of the sequence `protein_accession`.
+    """
+
+    transcript: str
+    gene: str
+    ground: str | None
+    term: str
+    coding: str | None
+    protein_accession: str | None
+    protein: str | None
+
+    @property
+    def full_coding(self) -> str | None:
+        """The name with its transcript, such as `ENST00000380152.8:c.76A>T`."""
+        return f"{self.transcript}:{self.coding}" if self.coding else None
+
+    @property
+    def full_protein(self) -> str | None:
+        """The name with its protein where the gene models name one, such as `ENSP00000369497.3:p.(Lys26Ter)`."""
+        return f"{self.protein_accession}:{self.protein}" if self.protein_accession else self.protein
+
+
+@dataclass(frozen=True, slots=True)
 class VariantCall:
-    """One allele of one sample. `position` is 1-based; depths in reads; qualities on the Phred scale."""
+    """One allele of one sample. `position` is 1-based; depths in reads; qualities on the Phred scale.
+
+    `names` are those of transcripts, the chosen one first. Frequencies are of `alt` in the source of the reference
+    bundle, between 0 and 1: of everybody, and by population as the source tells them apart.
+    """
 
     contig: str
     position: int
@@ -68,6 +102,11 @@ class VariantCall:
     clinvar_id: str | None
     clinvar_significance: str | None
     identifier: str | None
+    genomic_name: str | None = None
+    names: tuple[TranscriptName, ...] = ()
+    dbsnp_id: str | None = None
+    population_frequency: float | None = None
+    frequency_by_population: tuple[tuple[str, float], ...] = ()
 
     @property
     def end_position(self) -> int:
@@ -98,7 +137,30 @@ class VariantCall:
     @property
     def worst_consequence(self) -> Consequence | None:
         """The most severe effect, or None outside of the gene models."""
-        return min(self.consequences, key=lambda effect: _rank(effect.term), default=None)
+        return min(self.consequences, key=lambda effect: severity_rank(effect.term), default=None)
+
+    @property
+    def chosen(self) -> TranscriptName | None:
+        """The transcript that a report names, or None outside of the gene models."""
+        return self.names[0] if self.names else None
+
+    @property
+    def chosen_consequence(self) -> Consequence | None:
+        """The effect on the chosen transcript; the most severe one where none was chosen."""
+        chosen = self.chosen
+        if chosen is None:
+            return self.worst_consequence
+        bare = chosen.transcript.split(".")[0]
+        for effect in self.consequences:
+            if effect.term == chosen.term and effect.transcript in {bare, chosen.transcript}:
+                return effect
+        return Consequence(chosen.term, chosen.gene, bare, None, None)
+
+    @property
+    def highest_frequency(self) -> tuple[str, float] | None:
+        """The population with the highest frequency; never the rest that belongs to none."""
+        named = [(name, frequency) for name, frequency in self.frequency_by_population if name not in _NO_POPULATION]
+        return max(named, key=lambda pair: pair[1], default=None)
 
 
 def read_calls(vcf: Path) -> Iterator[VariantCall]:
@@ -146,6 +208,25 @@ def parse_consequences(values: tuple[str, ...]) -> tuple[Consequence, ...]:
     return tuple(parsed)
 
 
+def parse_names(values: tuple[str, ...]) -> tuple[TranscriptName, ...]:
+    """Parse `HGVS`, as `naming` writes it.
+
+    >>> parse_names(("T1.2|TOY1|MANE_Select|synonymous|c.99G>A|P1.1|p.(Lys33%3D)",))[0].full_protein
+    'P1.1:p.(Lys33=)'
+    """
+    parsed = []
+    for value in values:
+        transcript, gene, ground, term, *rest = [unquote(part) for part in value.split("|")]
+        coding, accession, protein = (part or None for part in rest)
+        parsed.append(TranscriptName(transcript, gene, ground or None, term, coding, accession, protein))
+    return tuple(parsed)
+
+
+def severity_rank(term: str | None) -> int:
+    """Return the place of a term among the most severe ones, 0 first; an unknown one comes last."""
+    return SEVERITY.index(term) if term in SEVERITY else len(SEVERITY)
+
+
 def _call(record: pysam.VariantRecord, *, has_csq: bool, has_clinvar: bool) -> VariantCall:
     sample = record.samples[0]
     alleles = sample["GT"]
@@ -169,7 +250,30 @@ def _call(record: pysam.VariantRecord, *, has_csq: bool, has_clinvar: bool) -> V
         clinvar_id=_joined(record.info["CLINVAR_ID"]) if known else None,
         clinvar_significance=_joined(record.info["CLNSIG"]) if known and "CLNSIG" in record.info else None,
         identifier=record.id,
+        genomic_name=_text(record, "HGVSg"),
+        names=parse_names(tuple(record.info["HGVS"])) if "HGVS" in record.info else (),
+        dbsnp_id=_text(record, "DBSNP_ID"),
+        population_frequency=_number(record, _FREQUENCY),
+        frequency_by_population=_frequencies(record),
     )
+
+
+def _text(record: pysam.VariantRecord, field: str) -> str | None:
+    return _joined(record.info[field]) if field in record.info else None
+
+
+def _number(record: pysam.VariantRecord, field: str) -> float | None:
+    """Return a field of one number an alternate allele; None where it is absent."""
+    if field not in record.info:
+        return None
+    value = record.info[field]
+    first = value[0] if isinstance(value, tuple) else value
+    return None if first is None else float(first)
+
+
+def _frequencies(record: pysam.VariantRecord) -> tuple[tuple[str, float], ...]:
+    found = ((name, _number(record, name)) for name in record.info if name.startswith(f"{_FREQUENCY}_"))
+    return tuple((name.removeprefix(f"{_FREQUENCY}_"), value) for name, value in found if value is not None)
 
 
 def _zygosity(alleles: tuple[int | None, ...]) -> str:
@@ -180,7 +284,3 @@ def _zygosity(alleles: tuple[int | None, ...]) -> str:
 
 def _joined(value: object) -> str:
     return ",".join(str(part) for part in value) if isinstance(value, tuple) else str(value)
-
-
-def _rank(term: str) -> int:
-    return SEVERITY.index(term) if term in SEVERITY else len(SEVERITY)

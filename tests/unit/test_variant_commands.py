@@ -12,9 +12,16 @@ from strandline.reads.tools import tool_command
 from strandline.synthetic.family import make_family
 from strandline.synthetic.genome import CONTIG, make_genome, to_fasta, to_gff3
 from strandline.variants import annotation, filtering
-from strandline.variants.annotation import AnnotationSources, annotate_commands, annotate_variants
+from strandline.variants.annotation import (
+    AnnotationSources,
+    annotate_variants,
+    effect_command,
+    join_command,
+    normalise_command,
+)
 from strandline.variants.calling import call_commands, gather_commands, variants_only_commands
 from strandline.variants.filtering import SOFT_FILTERS, filter_commands, filter_variants
+from strandline.variants.naming import SequenceNames
 from strandline.variants.provenance import Provenance, header_lines, read_programs, read_sources
 from strandline.variants.records import read_calls
 from tests.unit import in_process
@@ -55,23 +62,26 @@ def test_variants_are_split_left_aligned_and_only_those_that_the_sample_carries(
     ]
 
 
-def test_annotation_uses_what_the_bundle_has_and_nothing_else():
-    genes, clinvar, header = Path("/r/genes.gff3.gz"), Path("/r/clinvar.vcf.gz"), Path("/s/lines")
-    known = [
-        *(*BCFTOOLS, "annotate", "-h", "/s/lines", "-a", "/r/clinvar.vcf.gz"),
-        *("-c", "INFO/CLINVAR_ID:=ID,INFO/CLNSIG", "-Ou", "/s/in.vcf.gz"),
+def test_a_source_is_read_near_the_calls_with_its_alleles_split_and_left_aligned():
+    """bcftools annotate pairs records by their alleles as written; `-c x` drops what is not the reference's."""
+    windows, near, source = Path("/s/windows.bed"), Path("/s/dbsnp.bcf"), Path("/r/dbsnp.vcf.gz")
+    assert normalise_command(REFERENCE, source, windows, near) == [
+        *(*BCFTOOLS, "norm", "-m", "-any", "-f", "/r/ref.fa", "-c", "x", "-R", "/s/windows.bed"),
+        *("-Ob1", "-o", "/s/dbsnp.bcf", "/r/dbsnp.vcf.gz"),
     ]
-    nothing_known = [*BCFTOOLS, "annotate", "-h", "/s/lines", "-Ou", "/s/in.vcf.gz"]
-    effect = [*BCFTOOLS, "csq", "--local-csq", "-f", "/r/ref.fa", "-g", "/r/genes.gff3.gz", "-Ou", "-"]
-    write = [*BCFTOOLS, "view", "-Oz", "-o", "/s/out.vcf.gz", "-"]
+    assert join_command(VCF, near, annotation.DBSNP_COLUMNS, Path("/s/out.bcf")) == [
+        *(*BCFTOOLS, "annotate", "-a", "/s/dbsnp.bcf", "-c", "INFO/DBSNP_ID:=ID"),
+        *("-Ob1", "-o", "/s/out.bcf", "/s/in.vcf.gz"),
+    ]
 
-    def commands(sources: AnnotationSources) -> list[list[str]]:
-        return annotate_commands(REFERENCE, VCF, sources, header, OUT)
 
-    assert commands(AnnotationSources(genes, clinvar)) == [known, effect, write]
-    assert commands(AnnotationSources(genes, None)) == [nothing_known, effect, write]
-    assert commands(AnnotationSources(None, clinvar)) == [known, write]
-    assert commands(AnnotationSources(None, None)) == [nothing_known, write]
+def test_effects_are_of_each_record_alone_and_only_where_there_are_gene_models():
+    genes = Path("/r/genes.gff3.gz")
+    assert effect_command(REFERENCE, VCF, genes, OUT) == [
+        *(*BCFTOOLS, "csq", "--local-csq", "-f", "/r/ref.fa", "-g", "/r/genes.gff3.gz"),
+        *("-Oz1", "-o", "/s/out.vcf.gz", "/s/in.vcf.gz"),
+    ]
+    assert effect_command(REFERENCE, VCF, None, OUT) == [*BCFTOOLS, "view", "-Oz1", "-o", str(OUT), str(VCF)]
 
 
 def test_filters_are_soft_and_added_to_one_another():
@@ -135,6 +145,7 @@ def test_planted_variants_get_their_consequence_significance_and_sources(tmp_pat
         tmp_path / "ref.fa",
         write_vcf(tmp_path / "in.vcf.gz", lines, length),
         AnnotationSources(tmp_path / "genes.gff3", write_vcf(tmp_path / "known.vcf.gz", known, length)),
+        names=SequenceNames({}, frozenset()),
         header=b"##strandlineGenes=made up, version 1\n",
         output=tmp_path / "out.vcf.gz",
     )

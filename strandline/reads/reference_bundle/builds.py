@@ -58,8 +58,12 @@ _REFSEQ_VERSIONS: Final = (  # of NC_000001 to NC_000024 in GRCh37; GRCh38 has e
 _FIRST_T2T_ACCESSION: Final = 60925  # NC_060925.1 is chromosome 1, NC_060948.1 is Y
 
 
+_CAMBRIDGE_ACCESSION: Final = "NC_012920.1"  # revised Cambridge reference sequence
+_CAMBRIDGE_MD5: Final = "c68f52674c9fb33aef52dcf399755519"
+
+
 def _accessions() -> dict[str, tuple[str, Build | None]]:
-    found: dict[str, tuple[str, Build | None]] = {"NC_012920.1": (MITOCHONDRION, None)}
+    found: dict[str, tuple[str, Build | None]] = {_CAMBRIDGE_ACCESSION: (MITOCHONDRION, None)}
     for index, (chromosome, version) in enumerate(zip(CHROMOSOMES, _REFSEQ_VERSIONS, strict=False)):
         found[f"NC_{index + 1:06d}.{version}"] = (chromosome, Build.GRCH37)
         found[f"NC_{index + 1:06d}.{version + 1}"] = (chromosome, Build.GRCH38)
@@ -83,6 +87,21 @@ def chromosome_of(name: str) -> str | None:
     if bare == "M":
         return MITOCHONDRION
     return bare if bare in CHROMOSOMES else None
+
+
+def accession_of(contig: Contig, build: Build | None) -> str | None:
+    """Return the RefSeq accession of a contig with its version, or None where it is not surely that sequence.
+
+    A chromosome of a build is told by its length: a slice has positions of its own, which the accession's are not. The
+    mitochondrion is told by its MD5, as T2T-CHM13 has one of equal length.
+    """
+    chromosome = chromosome_of(contig.name)
+    if chromosome == MITOCHONDRION:
+        return _CAMBRIDGE_ACCESSION if contig.md5 == _CAMBRIDGE_MD5 else None
+    if chromosome is None or contig.length != length_of(build, chromosome):
+        return None
+    found = (name for name, place in CHROMOSOME_BY_ACCESSION.items() if place == (chromosome, build))
+    return next(found, None)
 
 
 def length_of(build: Build | None, chromosome: str | None) -> int | None:
