@@ -12,7 +12,9 @@ from strandline.variants.haplotypes import FLANK, MARGIN, Allele, LaidRead
 
 _PAD: Final = 10  # bases of the window beside where the indel can be written
 _JOIN: Final = 20  # windows nearer than this are one
-_WIDEST: Final = 150
+WIDEST: Final = 150
+"""A window wider than this is not decided by reads laid on without gaps."""
+
 _NEAR: Final = 20_000  # windows nearer than this are read in one pass
 _LOWEST_MAPQ: Final = 1
 MOST_READS: Final = 400
@@ -72,7 +74,7 @@ def find_windows(records: Iterable[pysam.VariantRecord], reference: pysam.FastaF
                 last.start0, last.end0 = min(start0, last.start0), max(end0, last.end0)
             else:
                 windows.append(Window(record.contig, start0, end0))
-    return [window for window in windows if window.end0 - window.start0 <= _WIDEST]
+    return [window for window in windows if window.end0 - window.start0 <= WIDEST]
 
 
 def assign_alleles(windows: Sequence[Window], records: Iterable[pysam.VariantRecord]) -> None:
