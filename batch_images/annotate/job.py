@@ -11,7 +11,7 @@ from strandline.journey import Artifact
 from strandline.reads.reference_bundle import Build, ReferenceBundle, ReferenceRole
 from strandline.reads.reference_bundle.builds import MITOCHONDRION, accession_of, chromosome_of
 from strandline.reads.tools import tool_version
-from strandline.variants.annotation import NOT_ANNOTATED, AnnotationSources, annotate_variants
+from strandline.variants.annotation import NOT_ANNOTATED, ROLE_BY_SOURCE, AnnotationSources, annotate_variants
 from strandline.variants.naming import SequenceNames
 
 _ROLES = [
@@ -25,12 +25,6 @@ _ROLES = [
     ReferenceRole.FREQUENCIES,
     ReferenceRole.FREQUENCIES_INDEX,
 ]
-_HEADER_KEYS = {
-    "strandlineGenes": ReferenceRole.GENE_MODELS,
-    "strandlineClinVar": ReferenceRole.CLINVAR,
-    "strandlineDbSnp": ReferenceRole.DBSNP,
-    "strandlineFrequencies": ReferenceRole.FREQUENCIES,
-}
 STEP = Step("Annotate", "Annotate", (Artifact.ANNOTATED_INDEX, Artifact.ANNOTATED), after=("CallVariants",))
 
 
@@ -61,10 +55,10 @@ def annotate(workspace: Workspace) -> None:
 def describe_sources(bundle: ReferenceBundle) -> bytes:
     """Return header lines that name each annotation source with its version, or say that there is none."""
     lines = []
-    for key, role in _HEADER_KEYS.items():
+    for name, role in ROLE_BY_SOURCE.items():
         file = bundle.file_of(role)
         source = f"{file.source or file.name} sha256:{file.sha256[:12]}" if file else NOT_ANNOTATED
-        lines.append(f"##{key}={source}\n")
+        lines.append(f"##strandline{name}={source}\n")
     return "".join(lines).encode()
 
 

@@ -12,14 +12,22 @@ from strandline.aws.workspace import Workspace
 from strandline.journey import Artifact
 from strandline.lake.rows import LoadedSample, sample_row, variant_batches
 from strandline.reads.quality import QualitySummary
+from strandline.variants.annotation import ROLE_BY_SOURCE
+from strandline.variants.provenance import read_sources
 from strandline.variants.records import read_calls
 
 
 def load(workspace: Workspace, lake: Lake) -> None:
     """Replace the submission's rows of both tables and leave a receipt."""
     manifest = workspace.manifest
-    loaded = LoadedSample(workspace.submission_id, manifest.sample, manifest.reference.name, manifest.reference.version)
     calls = workspace.fetch(Artifact.CALLS)
+    loaded = LoadedSample(
+        submission_id=workspace.submission_id,
+        sample=manifest.sample,
+        reference_name=manifest.reference.name,
+        reference_version=manifest.reference.version,
+        annotation_sources={name: text for name, text in read_sources(calls).items() if name in ROLE_BY_SOURCE},
+    )
     quality = QualitySummary.model_validate_json(workspace.fetch(Artifact.QC).read_bytes())
     row = sample_row(loaded, quality, variant_count=quality.variants.called, now=datetime.now(UTC))
     with ThreadPoolExecutor(2) as pool:  # two tables, two commits, neither waits for the other

@@ -10,6 +10,7 @@ from pyiceberg.expressions import EqualTo, Reference
 from pyiceberg.io.pyarrow import PyArrowFileIO
 
 from strandline.errors import TemporaryError
+from strandline.lake.tables import lake_tables
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,12 +46,24 @@ class Lake:
 
 def _replace(table: "Table", submission_id: str, batches: "Iterable[pa.Table]") -> int:
     count = 0
+    _add_columns(table)
     with table.transaction() as transaction:
         transaction.delete(EqualTo(term=Reference("submission_id"), value=submission_id))
         for batch in batches:
             transaction.append(batch)
             count += batch.num_rows
     return count
+
+
+def _add_columns(table: "Table") -> None:
+    """Append the columns that the definition has and the table has not: one made by an earlier version lacks some.
+
+    CloudFormation makes an Iceberg table and never alters it. Rows that are there have null in a new column.
+    """
+    wanted = lake_tables()[table.name()[-1]].arrow_schema()
+    if not set(wanted.names) <= {field.name for field in table.schema().fields}:
+        with table.update_schema() as update:
+            update.union_by_name(wanted)
 
 
 def _open_catalog() -> GlueCatalog:

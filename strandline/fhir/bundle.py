@@ -18,7 +18,7 @@ from strandline.fhir.codes import GUIDE, GUIDE_CODES, Json, loinc
 from strandline.landing.manifest import SampleDeclaration
 from strandline.reads.quality import QualitySummary
 from strandline.reporting.findings import Finding, Findings, clinvar_terms
-from strandline.variants.records import Consequence, VariantCall
+from strandline.variants.records import Consequence, VariantCall, severity_rank
 
 _NAMESPACE: Final = uuid.UUID("5a3d0a1e-3c55-5f0b-9c42-6d2c1b6f0a11")
 _SUBJECTS: Final = "urn:strandline:subject-pseudonym"
@@ -211,9 +211,9 @@ def _describe(finding: Finding, source: BundleInput, naming: _Naming) -> list[Js
     call = finding.call
     name = f"{call.contig}:{call.position}:{call.ref}:{call.alt}"
     resources = [_variant(finding, source, naming, name)]
-    worst = call.worst_consequence
-    if worst:
-        resources.append(_consequence(worst, source, naming, name))
+    effect = call.chosen_consequence
+    if effect:
+        resources.append(_consequence(call, effect, source, naming, name))
     known = [
         codes.SIGNIFICANCE[term] for term in codes.SIGNIFICANCE if term in clinvar_terms(call.clinvar_significance)
     ]
@@ -260,9 +260,11 @@ def _variant(finding: Finding, source: BundleInput, naming: _Naming, name: str) 
                 valueCodeableConcept=codes.ASSEMBLY[source.assembly],
             )
         )
-    worst = call.worst_consequence
-    if worst and worst.gene:
-        components.append(_component(loinc("48018-6", "Gene studied [ID]"), valueCodeableConcept={"text": worst.gene}))
+    effect = call.chosen_consequence
+    if effect and effect.gene:
+        gene = {"text": effect.gene}
+        components.append(_component(loinc("48018-6", "Gene studied [ID]"), valueCodeableConcept=gene))
+    components += _names(call)
     if call.depth:
         components.append(_component(loinc("82121-5", "Allelic read depth"), valueQuantity=_reads(call.alt_depth or 0)))
     if call.alt_depth is not None and call.ref_depth is not None and call.alt_depth + call.ref_depth:
@@ -274,6 +276,9 @@ def _variant(finding: Finding, source: BundleInput, naming: _Naming, name: str) 
     if call.clinvar_id:
         known = codes.concept(codes.CLINVAR, call.clinvar_id, f"ClinVar variation {call.clinvar_id}")
         components.append(_component(loinc("81252-9", "Discrete genetic variant"), valueCodeableConcept=known))
+    if call.population_frequency is not None:
+        quantity = {"value": call.population_frequency, "system": codes.UCUM, "code": "1"}
+        components.append(_component(loinc("92821-8", "Population allele frequency"), valueQuantity=quantity))
     resource = _observation(
         source, naming, f"variant/{name}", "variant", loinc("69548-6", "Genetic variant assessment")
     )
@@ -284,26 +289,54 @@ def _variant(finding: Finding, source: BundleInput, naming: _Naming, name: str) 
     }
 
 
-def _consequence(worst: Consequence, source: BundleInput, naming: _Naming, name: str) -> Json:
+def _names(call: VariantCall) -> list[Json]:
+    """Name the variant on the genome, and on the chosen transcript and its protein."""
+    chosen = call.chosen
+    named = (
+        (loinc("81290-9", "Genomic DNA change (gHGVS)"), call.genomic_name),
+        (loinc("48004-6", "DNA change (c.HGVS)"), chosen.full_coding if chosen else None),
+        (loinc("48005-3", "Amino acid change (pHGVS)"), chosen.full_protein if chosen else None),
+    )
+    return [_component(code, valueCodeableConcept=codes.hgvs(name)) for code, name in named if name]
+
+
+def _consequence(call: VariantCall, effect: Consequence, source: BundleInput, naming: _Naming, name: str) -> Json:
     code = codes.concept(GUIDE_CODES, "molecular-consequence", "Molecular Consequence")
     resource = _observation(source, naming, f"consequence/{name}", "molecular-consequence", code)
     components = [
         _component(
             codes.concept(GUIDE_CODES, "feature-consequence", "Feature Consequence"),
-            valueCodeableConcept=codes.CONSEQUENCE.get(worst.term, {"text": worst.term}),
+            valueCodeableConcept=codes.CONSEQUENCE.get(effect.term, {"text": effect.term}),
         ),
     ]
-    if worst.transcript:  # bcftools csq names none for an intron
-        transcript = loinc("51958-7", "Transcript reference sequence [ID]")
-        components.insert(0, _component(transcript, valueCodeableConcept={"text": worst.transcript}))
-    if worst.protein_change:
+    chosen = call.chosen
+    transcript = chosen.transcript if chosen else effect.transcript
+    if transcript:  # bcftools csq names none for an intron
+        code = loinc("51958-7", "Transcript reference sequence [ID]")
+        components.insert(0, _component(code, valueCodeableConcept={"text": transcript}))
+    if effect.protein_change:
         components.append(
             _component(
                 codes.concept(GUIDE_CODES, "conclusion-string", "Conclusion Text"),
-                valueString=f"Amino acid change {worst.protein_change}",
+                valueString=f"Amino acid change {effect.protein_change}",
             )
         )
-    return resource | {"derivedFrom": [naming.reference_to(f"variant/{name}")], "component": components}
+    notes = _choice(call)
+    return (resource | {"note": [{"text": notes}]} if notes else resource) | {
+        "derivedFrom": [naming.reference_to(f"variant/{name}")],
+        "component": components,
+    }
+
+
+def _choice(call: VariantCall) -> str | None:
+    """Say why the transcript was chosen, and what is more severe on another."""
+    chosen, worst = call.chosen, call.worst_consequence
+    if chosen is None:
+        return None
+    text = f"Transcript chosen as {chosen.ground or 'the first'}."
+    if worst and severity_rank(worst.term) < severity_rank(chosen.term):
+        text += f" More severe on {worst.transcript or 'another transcript'}: {worst.term}."
+    return text
 
 
 def _implication(call: VariantCall, significance: Json, source: BundleInput, naming: _Naming, name: str) -> Json:

@@ -11,6 +11,7 @@ GUIDE: Final = "http://hl7.org/fhir/uv/genomics-reporting"
 LOINC: Final = "http://loinc.org"
 SEQUENCE_ONTOLOGY: Final = "http://www.sequenceontology.org"
 CLINVAR: Final = "http://www.ncbi.nlm.nih.gov/clinvar"
+HGVS: Final = "http://varnomen.hgvs.org"
 UCUM: Final = "http://unitsofmeasure.org"
 GUIDE_CODES: Final = f"{GUIDE}/CodeSystem/tbd-codes-cs"
 
@@ -25,6 +26,11 @@ def concept(system: str, code: str, display: str) -> Json:
 def loinc(code: str, display: str) -> Json:
     """Return a LOINC CodeableConcept."""
     return concept(LOINC, code, display)
+
+
+def hgvs(name: str) -> Json:
+    """Return a CodeableConcept of an HGVS name."""
+    return concept(HGVS, name, name)
 
 
 LABORATORY: Final = concept("http://terminology.hl7.org/CodeSystem/observation-category", "laboratory", "Laboratory")
@@ -62,5 +68,8 @@ CONSEQUENCE: Final = {
         ("5_prime_utr", "SO:0001623", "5_prime_UTR_variant"),
         ("3_prime_utr", "SO:0001624", "3_prime_UTR_variant"),
         ("intron", "SO:0001627", "intron_variant"),
+        ("inframe_altering", "SO:0001818", "protein_altering_variant"),
+        ("coding_sequence", "SO:0001580", "coding_sequence_variant"),
+        ("non_coding", "SO:0001619", "non_coding_transcript_variant"),
     )
 }

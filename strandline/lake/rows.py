@@ -1,7 +1,8 @@
 """Variant calls as rows of the lake: the one transform from VCF to Arrow."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import Any, Final
@@ -18,12 +19,13 @@ ROWS_PER_BATCH: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class LoadedSample:
-    """Whose rows these are, and on which reference."""
+    """Whose rows these are, on which reference, and what the calls were annotated from, as the VCF's header says it."""
 
     submission_id: str
     sample: SampleDeclaration
     reference_name: str
     reference_version: str
+    annotation_sources: Mapping[str, str] = field(default_factory=dict)
 
 
 def variant_batches(calls: Iterable[VariantCall], loaded: LoadedSample) -> Iterator[pa.Table]:
@@ -52,7 +54,12 @@ def sample_row(loaded: LoadedSample, quality: QualitySummary, *, variant_count: 
 
 
 def _variant_row(call: VariantCall, loaded: LoadedSample) -> dict[str, Any]:
-    worst = call.worst_consequence
+    shown, worst, chosen, highest = (
+        call.chosen_consequence,
+        call.worst_consequence,
+        call.chosen,
+        call.highest_frequency,
+    )
     return {
         "sample_id": loaded.sample.sample_id,
         "submission_id": loaded.submission_id,
@@ -71,13 +78,23 @@ def _variant_row(call: VariantCall, loaded: LoadedSample) -> dict[str, Any]:
         "ref_depth": call.ref_depth,
         "alt_depth": call.alt_depth,
         "genotype_quality": call.genotype_quality,
-        "gene": (worst.gene or None) if worst else None,
-        "transcript": (worst.transcript or None) if worst else None,
-        "consequence": worst.term if worst else None,
-        "protein_change": worst.protein_change if worst else None,
+        "gene": (shown.gene or None) if shown else None,
+        "transcript": (shown.transcript or None) if shown else None,
+        "consequence": shown.term if shown else None,
+        "protein_change": shown.protein_change if shown else None,
         "clinvar_id": call.clinvar_id,
         "clinvar_significance": call.clinvar_significance,
-        "rsid": call.identifier if call.identifier and call.identifier.startswith("rs") else None,
+        "rsid": call.rsid,
         "reference_name": loaded.reference_name,
         "reference_version": loaded.reference_version,
+        "hgvs_genomic": call.genomic_name,
+        "hgvs_coding": chosen.full_coding if chosen else None,
+        "hgvs_protein": chosen.full_protein if chosen else None,
+        "transcript_choice": chosen.ground if chosen else None,
+        "most_severe_consequence": worst.term if worst else None,
+        "most_severe_transcript": (worst.transcript or None) if worst else None,
+        "population_frequency": call.population_frequency,
+        "highest_population_frequency": highest[1] if highest else None,
+        "highest_population": highest[0] if highest else None,
+        "annotation_sources": json.dumps(dict(loaded.annotation_sources)) if loaded.annotation_sources else None,
     }

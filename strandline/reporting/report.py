@@ -10,7 +10,7 @@ from strandline.landing.manifest import SampleDeclaration
 from strandline.reads.quality import QualitySummary
 from strandline.reporting.findings import Findings, Tier
 from strandline.reporting.pages import render_page
-from strandline.variants.records import VariantCall
+from strandline.variants.records import VariantCall, severity_rank
 
 LIMITS: Final = (
     "Single-nucleotide variants and short insertions and deletions are called. Structural variants, copy-number "
@@ -72,10 +72,15 @@ class _Row:
     gene: str
     place: str
     change: str
+    name: str
     effect: str
+    elsewhere: str
+    coding: str
+    choice: str
     protein: str
     zygosity: str
     known: str
+    frequency: str
     quality: str
     alt_reads: int | None
     reads: int | None
@@ -86,21 +91,55 @@ class _Row:
 
 
 def _row(call: VariantCall) -> _Row:
-    worst = call.worst_consequence
+    effect, chosen = call.chosen_consequence, call.chosen
     known = (call.clinvar_significance or "").replace("_", " ")
     both = (call.ref_depth or 0) + (call.alt_depth or 0)
     return _Row(
-        gene=worst.gene if worst else "",
+        gene=effect.gene if effect else "",
         place=f"{call.contig}:{call.position:,}",
         change=f"{_short(call.ref)}>{_short(call.alt)}",
-        effect=_WORDS.get(worst.term, worst.term.replace("_", " ")) if worst else "",
-        protein=_short(worst.protein_change or "", unit="") if worst else "",
+        name=call.genomic_name or "",
+        effect=_words(effect.term) if effect else "",
+        elsewhere=_elsewhere(call),
+        coding=chosen.full_coding or "" if chosen else "",
+        choice=(chosen.ground or "").replace("_", " ") if chosen else "",
+        protein=_protein(call),
         zygosity=_ZYGOSITY[call.zygosity],
         known=f"{known} (ClinVar {call.clinvar_id})" if call.clinvar_id else "",
+        frequency=_frequency(call),
         quality=f"{call.quality:.0f}" if call.quality is not None else "",
         alt_reads=call.alt_depth,
         reads=both or None,
     )
+
+
+def _words(term: str) -> str:
+    return _WORDS.get(term, term.replace("_", " "))
+
+
+def _elsewhere(call: VariantCall) -> str:
+    """Return the effect on another transcript where it is more severe than on the chosen one."""
+    shown, worst = call.chosen_consequence, call.worst_consequence
+    if shown is None or worst is None or severity_rank(worst.term) >= severity_rank(shown.term):
+        return ""
+    return f"{_words(worst.term)} on {worst.transcript or 'another transcript'}"
+
+
+def _protein(call: VariantCall) -> str:
+    """Return the HGVS name; what bcftools csq writes where the call was not named."""
+    if call.chosen:
+        return call.chosen.protein or ""
+    worst = call.worst_consequence
+    return _short(worst.protein_change or "", unit="") if worst else ""
+
+
+def _frequency(call: VariantCall) -> str:
+    """Return how frequent the allele is in the source of frequencies, and where most."""
+    if call.population_frequency is None:
+        return ""
+    highest = call.highest_frequency
+    everybody = f"{call.population_frequency:.3g}"
+    return f"{everybody}; most in {highest[0]}: {highest[1]:.3g}" if highest else everybody
 
 
 def _short(text: str, *, longest: int = 16, unit: str = "bases") -> str:

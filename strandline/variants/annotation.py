@@ -13,11 +13,19 @@ from typing import Final
 
 import pysam
 
+from strandline.reads.reference_bundle import ReferenceRole
 from strandline.reads.tools import run_pipeline, tool_command
 from strandline.variants.naming import SequenceNames, write_names
 from strandline.variants.transcripts import GeneModels
 
 NOT_ANNOTATED: Final = "none in this reference bundle"
+ROLE_BY_SOURCE: Final = {
+    "Genes": ReferenceRole.GENE_MODELS,
+    "ClinVar": ReferenceRole.CLINVAR,
+    "DbSnp": ReferenceRole.DBSNP,
+    "Frequencies": ReferenceRole.FREQUENCIES,
+}
+"""What the header calls each source, behind `##strandline`."""
 POPULATION_FREQUENCY: Final = "POP_AF"
 CLINVAR_COLUMNS: Final = ("INFO/CLINVAR_ID:=ID", "INFO/CLNSIG")
 DBSNP_COLUMNS: Final = ("INFO/DBSNP_ID:=ID",)

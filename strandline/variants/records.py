@@ -157,6 +157,13 @@ class VariantCall:
         return Consequence(chosen.term, chosen.gene, bare, None, None)
 
     @property
+    def rsid(self) -> str | None:
+        """The dbSNP id: of the reference bundle's dbSNP, else of the ID column where that is one."""
+        if self.dbsnp_id:
+            return self.dbsnp_id
+        return self.identifier if self.identifier and self.identifier.startswith("rs") else None
+
+    @property
     def highest_frequency(self) -> tuple[str, float] | None:
         """The population with the highest frequency; never the rest that belongs to none."""
         named = [(name, frequency) for name, frequency in self.frequency_by_population if name not in _NO_POPULATION]

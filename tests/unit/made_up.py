@@ -4,9 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 from strandline.reads.quality import AlignmentSummary, CoverageSummary, QualitySummary, VariantSummary
-from strandline.variants.records import Consequence, VariantCall
+from strandline.variants.records import Consequence, TranscriptName, VariantCall
 
 STOP = Consequence("stop_gained", "BRCA2", "ENST00000380152", "12W>12*", "100G>A")
+NAME = TranscriptName(
+    "ENST00000380152.8", "BRCA2", "MANE_Select", "stop_gained", "c.36G>A", "ENSP00000369497.3", "p.(Trp12Ter)"
+)
 _CALL = VariantCall(
     contig="chr13",
     position=32_316_461,
@@ -26,6 +29,14 @@ _CALL = VariantCall(
     clinvar_significance="Pathogenic",
     identifier="rs80358981",
 )
+NAMED: dict[str, Any] = {
+    "genomic_name": "NC_000013.11:g.32316461G>A",
+    "names": (NAME,),
+    "dbsnp_id": "rs80358981",
+    "population_frequency": 0.25,
+    "frequency_by_population": (("AFR", 0.125), ("EUR", 0.5), ("REMAINING", 0.75)),
+}
+"""Fields of a call that was named, and whose frequency is known."""
 QUALITY = QualitySummary(
     submission_id="s-1",
     sample_id="HG002",

@@ -16,7 +16,7 @@ from fhirclient.models.bundle import Bundle
 from strandline.fhir.bundle import BundleInput, build_bundle, serialise_bundle
 from strandline.landing.manifest import SampleDeclaration
 from strandline.reporting.findings import Finding, Findings, Tier
-from tests.unit.made_up import QUALITY, call, consequence
+from tests.unit.made_up import NAME, NAMED, QUALITY, call, consequence
 
 GUIDE = "http://hl7.org/fhir/uv/genomics-reporting"
 LOINC = "http://loinc.org"
@@ -276,3 +276,25 @@ def test_what_a_full_list_left_out_is_said():
     report = build_bundle(cut)["entry"][0]["resource"]
     assert "4 variants are reported; 7 more passed" in report["conclusion"]
     assert "3 reportable variants are left out" in report["conclusion"]
+
+
+def test_a_named_call_carries_its_hgvs_names_its_frequency_and_why_the_transcript_was_chosen():
+    """LOINC: 81290-9 gHGVS, 48004-6 c.HGVS, 48005-3 pHGVS, 92821-8 population allele frequency; CLN-01."""
+    effects = (consequence("frameshift", transcript="ENST2"), consequence("missense"))
+    named = call(**NAMED | {"names": (replace(NAME, term="missense"),)}, consequences=effects)
+    findings = replace(SOURCE.findings, named=(Finding(Tier.KNOWN_PATHOGENIC, named),))
+    bundle = build_bundle(replace(SOURCE, findings=findings))
+    (variant,), (effect,) = resources("variant", bundle), resources("molecular-consequence", bundle)
+    names = {code: codings(value(variant, code)) for code in ("81290-9", "48004-6", "48005-3")}
+    assert names == {
+        "81290-9": {("http://varnomen.hgvs.org", "NC_000013.11:g.32316461G>A")},
+        "48004-6": {("http://varnomen.hgvs.org", "ENST00000380152.8:c.36G>A")},
+        "48005-3": {("http://varnomen.hgvs.org", "ENSP00000369497.3:p.(Trp12Ter)")},
+    }
+    assert value(variant, "92821-8") == {"value": 0.25, "system": "http://unitsofmeasure.org", "code": "1"}
+    assert value(effect, "51958-7") == {"text": "ENST00000380152.8"}
+    assert codings(value(effect, "feature-consequence", TO_BE_DETERMINED)) == {
+        ("http://www.sequenceontology.org", "SO:0001583")
+    }
+    assert effect["note"] == [{"text": "Transcript chosen as MANE_Select. More severe on ENST2: frameshift."}]
+    assert [components(BUNDLE["entry"][-1]["resource"], code) for code in names] == [[]] * 3  # a call without names

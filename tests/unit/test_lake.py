@@ -14,7 +14,7 @@ from strandline.lake import rows
 from strandline.lake.rows import LoadedSample, sample_row, variant_batches
 from strandline.lake.tables import lake_tables
 from strandline.landing.manifest import SampleDeclaration
-from tests.unit.made_up import QUALITY, call, consequence
+from tests.unit.made_up import NAME, NAMED, QUALITY, call, consequence
 
 LOADED = LoadedSample("s-1", SampleDeclaration(sample_id="HG002", subject_id="PT00042"), "slice", "0c2b")
 DEFINITIONS = json.loads(files("strandline.lake").joinpath("tables.json").read_bytes())
@@ -48,7 +48,7 @@ def test_the_arrow_schema_says_types_and_what_must_be_there():
 
 
 def test_a_call_becomes_one_row_column_by_column():
-    (table,) = variant_batches([call()], LOADED)
+    (table,) = variant_batches([call(**NAMED)], replace(LOADED, annotation_sources={"Genes": "Ensembl 110"}))
     assert table.schema == lake_tables()["variants"].arrow_schema()
     assert table.to_pylist() == [
         {
@@ -78,8 +78,27 @@ def test_a_call_becomes_one_row_column_by_column():
             "rsid": "rs80358981",
             "reference_name": "slice",
             "reference_version": "0c2b",
+            "hgvs_genomic": "NC_000013.11:g.32316461G>A",
+            "hgvs_coding": "ENST00000380152.8:c.36G>A",
+            "hgvs_protein": "ENSP00000369497.3:p.(Trp12Ter)",
+            "transcript_choice": "MANE_Select",
+            "most_severe_consequence": "stop_gained",
+            "most_severe_transcript": "ENST00000380152",
+            "population_frequency": 0.25,
+            "highest_population_frequency": 0.5,
+            "highest_population": "EUR",
+            "annotation_sources": '{"Genes": "Ensembl 110"}',
         }
     ]
+
+
+def test_a_row_is_of_the_chosen_transcript_and_says_what_is_worse_on_another():
+    effects = (consequence("frameshift", transcript="ENST2"), consequence("missense", protein_change="12W>12R"))
+    chosen = replace(NAME, term="missense")
+    (table,) = variant_batches([call(consequences=effects, names=(chosen,))], LOADED)
+    (row,) = table.to_pylist()
+    assert (row["consequence"], row["transcript"], row["protein_change"]) == ("missense", "ENST00000380152", "12W>12R")
+    assert (row["most_severe_consequence"], row["most_severe_transcript"]) == ("frameshift", "ENST2")
 
 
 def test_what_is_absent_is_null_and_never_an_empty_text_or_zero():
@@ -103,6 +122,7 @@ def test_what_is_absent_is_null_and_never_an_empty_text_or_zero():
     assert {key: value for key, value in second.items() if value is not None} == {
         "gene": "BRCA2",
         "consequence": "intron",
+        "most_severe_consequence": "intron",
     }
 
 

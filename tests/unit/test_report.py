@@ -10,7 +10,7 @@ from strandline.landing.manifest import SampleDeclaration
 from strandline.reporting.findings import Findings, select_findings
 from strandline.reporting.report import LIMITS, ReportInput, build_report
 from tests.unit.html_page import Page
-from tests.unit.made_up import QUALITY, call, consequence
+from tests.unit.made_up import NAME, NAMED, QUALITY, call, consequence
 
 HOSTILE = "<script>alert('x')</script>\"'&<img src=//evil.example/x onerror=1>"
 SOURCE = ReportInput(
@@ -147,3 +147,24 @@ def test_missing_evidence_leaves_a_blank_and_no_error():
 
 def test_a_subject_without_pseudonym_is_not_invented():
     assert "not given" in page(sample=SampleDeclaration(sample_id="HG002")).text
+
+
+def test_a_named_call_shows_its_names_the_ground_of_its_transcript_and_its_frequency():
+    text = page(findings=findings(call(**NAMED))).text
+    for words in (
+        "NC_000013.11:g.32316461G>A",
+        "ENST00000380152.8:c.36G>A",
+        "p.(Trp12Ter)",
+        "MANE Select",
+        "0.25; most in EUR: 0.5",
+    ):
+        assert words in text
+
+
+def test_an_effect_that_is_more_severe_on_another_transcript_is_said():
+    effects = (consequence("frameshift", transcript="ENST2"), consequence("missense"))
+    shown = call(names=(replace(NAME, term="missense"),), consequences=effects)
+    text = page(findings=findings(shown)).text
+    assert "missense" in text
+    assert "frameshift on ENST2" in text
+    assert "on ENST" not in page(findings=findings(call(**NAMED))).text
