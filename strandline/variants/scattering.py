@@ -95,14 +95,17 @@ def plan_calling(
     regions: Sequence[Region] | None,
     *,
     part_bytes: int,
+    side_by_side: int = 1,
 ) -> CallingPlan:
-    """Divide the reference into parts that hold about `part_bytes` of a CRAM each.
+    """Divide the reference into parts that hold about `part_bytes` of a CRAM each, or less.
 
     Args:
         slices: of the CRAM's index.
         length_by_contig: in the order of the CRAM's header.
         regions: outside of these nothing is called; None for the whole reference. They count by the reads over them.
         part_bytes: of reads over the regions; a part may be larger by one slice, and no more than 1000 are made.
+        side_by_side: how many parts are called at a time. Where there is more than one part, their number is a
+            multiple of it, so that none is called alone at the end while the other places stand empty.
 
     >>> even = [Slice(0, start0, start0 + 100, start0, 100) for start0 in range(0, 1000, 100)]
     >>> plan = plan_calling(even, {"chr1": 1000}, None, part_bytes=500)
@@ -113,7 +116,9 @@ def plan_calling(
     wanted = merge_regions(list(regions)) if regions is not None else None
     weighed = list(_weigh(slices, contigs, length_by_contig, wanted))
     total = sum(found.size_bytes for found in weighed)
-    count = min(MOST_PARTS, max(1, -(-total // part_bytes)))
+    count = max(1, -(-total // part_bytes))
+    if count > 1:
+        count = min(MOST_PARTS, -(-count // side_by_side) * side_by_side)
     tiles = _tile(_cuts(weighed, total, count), contigs, length_by_contig)
     parts = [tile if wanted is None else _overlap(tile, wanted) for tile in tiles]
     return CallingPlan(

@@ -87,6 +87,16 @@ def test_a_slice_counts_as_far_as_the_regions_cover_it():
     assert len(plan_calling(pieces, LENGTHS, None, part_bytes=110).parts) == 2
 
 
+@pytest.mark.parametrize(
+    ("part_bytes", "side_by_side", "parts"), [(300, 2, 4), (300, 3, 6), (300, 1, 4), (1_000, 2, 1)]
+)
+def test_no_part_is_left_to_be_called_alone(part_bytes, side_by_side, parts):
+    """A thousand bytes of reads, evenly laid: four parts of 300 bytes, or one of a thousand."""
+    even = [piece(0, at, 10) for at in range(0, 5_000, 50)]
+    plan = plan_calling(even, LENGTHS, None, part_bytes=part_bytes, side_by_side=side_by_side)
+    assert len(plan.parts) == parts
+
+
 def test_a_plan_reads_back_as_it_was_written():
     plan = plan_calling([piece(0, at, 10) for at in range(0, 5_000, 50)], LENGTHS, None, part_bytes=300)
     assert len(plan.parts) == 4
