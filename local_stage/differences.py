@@ -71,6 +71,11 @@ _KNOWN = (
         "Lambda, Batch, Athena, DynamoDB, SNS, SQS, EventBridge; another is refused when the machine is created",
     ),
     Difference(
+        "Step Functions",
+        "a Distributed Map stops its other items once too many have failed",
+        "they run to their end, then the state fails",
+    ),
+    Difference(
         "Athena", "Trino runs the query", "DuckDB runs it after translation; what has no translation is an error"
     ),
     Difference("Athena", "CTAS, UNLOAD, INSERT, EXPLAIN, CSV and JSON tables", "refused; jobs write the lake"),

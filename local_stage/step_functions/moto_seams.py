@@ -10,6 +10,9 @@ from moto.stepfunctions.parser import models
 from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import ErrorEqualsDecl
 from moto.stepfunctions.parser.asl.component.common.path import result_path
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.distributed_iteration_component import (
+    DistributedIterationComponent,
+)
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import state_task_factory
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_callback
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import StateTaskService
@@ -32,7 +35,7 @@ from moto.stepfunctions.responses import StepFunctionResponse
 from local_stage.context import StageContext
 from local_stage.replacing import replace
 from local_stage.state_change_events import StateChangeEvents
-from local_stage.step_functions import errors, executions, integrations
+from local_stage.step_functions import errors, executions, integrations, map_runs
 from local_stage.step_functions.clients import use_one_client
 from local_stage.step_functions.jsonata_engine import evaluate
 
@@ -78,6 +81,9 @@ def _replace() -> None:
         (jsonata, "_eval_jsonata"): evaluate,
         (json_path, "parse"): lru_cache(_KEPT_PATHS)(parse_extended_path),  # else each read of a path builds a parser
         (result_path, "parse"): lru_cache(_KEPT_PATHS)(parse_path),
+        (DistributedIterationComponent, "_map_run"): map_runs.fail_beyond_tolerance(
+            DistributedIterationComponent._map_run
+        ),
         (ErrorEqualsDecl, "_eval_body"): errors.eval_error_equals,
         (CustomErrorName, "__init__"): errors.init_custom_error_name,
         (Environment, "set_stop"): executions.interrupt_waits(Environment.set_stop),

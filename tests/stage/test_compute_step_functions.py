@@ -275,6 +275,40 @@ def test_a_distributed_map_runs_over_inline_items(stage):
     assert output(run_machine(stage, machine, {"items": [1, 2, 3]})) == [1, 2, 3]
 
 
+@pytest.mark.parametrize(
+    ("tolerated", "error"),
+    [
+        ({}, "States.ExceedToleratedFailureThreshold"),
+        ({"ToleratedFailureCount": 1}, None),
+        ({"ToleratedFailurePercentage": 20.5}, "States.ExceedToleratedFailureThreshold"),
+    ],
+)
+def test_a_distributed_map_fails_where_more_items_fail_than_are_tolerated(stage, tolerated, error):
+    """Step Functions developer guide, "Tolerated failure thresholds": by default one failed item fails the state."""
+    machine = chain(
+        Each={
+            "Type": "Map",
+            "ItemsPath": "$.items",
+            "ItemProcessor": {
+                "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+                **chain(
+                    Which={
+                        "Type": "Choice",
+                        "Choices": [{"Variable": "$", "NumericEquals": 2, "Next": "Bad"}],
+                        "Default": "Good",
+                    },
+                    Bad={"Type": "Fail", "Error": "Odd"},
+                    Good={"Type": "Succeed"},
+                ),
+            },
+            "End": True,
+            **tolerated,
+        }
+    )
+
+    assert run_machine(stage, machine, {"items": [1, 2, 3]}).get("error") == error
+
+
 def test_a_choice_follows_what_an_item_of_a_table_says(stage):
     stage.client("dynamodb").create_table(
         TableName="chosen",

@@ -21,6 +21,14 @@ from moto.stepfunctions.parser import models as parser_models
 from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import ErrorEqualsDecl
 from moto.stepfunctions.parser.asl.component.common.path import result_path
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.distributed_iteration_component import (
+    DistributedIterationComponent,
+    DistributedIterationComponentEvalInput,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.itemprocessor.map_run_record import (
+    MapRunRecord,
+    ProgressCounter,
+)
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import state_task_factory
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_callback
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import StateTaskService
@@ -100,6 +108,7 @@ NORMALISE = ["self", "parameters", "boto_service_name", "service_action_name"]
             ["self", "env", "sync_resolver", "timeout_seconds", "callback_endpoint", "heartbeat_endpoint"],
         ),
         (state_task_factory.state_task_service_for, ["service_name"]),
+        (DistributedIterationComponent._map_run, ["self", "env", "eval_input"]),
         (ErrorEqualsDecl._eval_body, ["self", "env"]),
         (CustomErrorName.__init__, ["self", "error_name"]),
         (Environment.set_stop, ["self", "stop_date", "cause", "error"]),
@@ -172,6 +181,9 @@ def test_a_replaced_or_used_function_takes_what_it_took(function, parameters):
             " cause execution_input",
         ),
         (ExecutionWorker, "env _execution_communication"),
+        (DistributedIterationComponentEvalInput, "tolerated_failure_count tolerated_failure_percentage map_run_record"),
+        (MapRunRecord, "item_counter"),
+        (ProgressCounter, "failed timed_out total"),
         (CallbackPoolManager, "_pool"),
         (Environment, "callback_pool_manager stack"),
     ],
