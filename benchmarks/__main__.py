@@ -18,6 +18,7 @@ def main() -> int:
         return int(missed)
     missed |= run_benchmark("accuracy", str(HG002), "--simulate-from", str(HG002_TRUTH), "--trio", str(TRIO))
     missed |= run_benchmark("overhead", str(HG002))
+    missed |= run_benchmark("annotation", str(DATA))
     missed |= run_benchmark("kills", str(HG002))
     missed |= run_benchmark("analysis", str(HG002_TRUTH))
     return int(missed)
