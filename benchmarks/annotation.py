@@ -106,7 +106,7 @@ def _name_place(edit: Edit, transcript: Transcript) -> str | None:
 
 
 def compare_with_clinvar(vcf: Path, build: Build) -> dict[str, Any]:
-    """Count names on the genome that are ClinVar's `CLNHGVS`; the bases around an insertion or deletion are not here."""
+    """Count names that are ClinVar's `CLNHGVS`; the bases around an insertion or deletion are not here."""
     counts = {"snv": [0, 0], "other": [0, 0]}
     differing = []
     for contig, position, ref, alt, named in _clinvar_names(vcf):
