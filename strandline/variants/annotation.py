@@ -88,10 +88,11 @@ def normalise_command(reference: Path, source: Path, windows: Path, output: Path
     """Return the command that writes a source's records near the calls, alleles split and left-aligned as those are.
 
     bcftools joins records by their alleles as they are written: an allele of a record of several, such as TA of
-    `TAA>T,TA`, is not recognised otherwise.
+    `TAA>T,TA`, is not recognised otherwise. A field with a wrong number of values is dropped (`--force`), and so is a
+    record whose REF is not the reference's (`-c x`).
     """
     return [
-        *(*tool_command("bcftools"), "norm", "-m", "-any", "-f", str(reference), "-c", "x"),
+        *(*tool_command("bcftools"), "norm", "--force", "-m", "-any", "-f", str(reference), "-c", "x"),
         *("-R", str(windows), "-Ob1", "-o", str(output), str(source)),
     ]
 

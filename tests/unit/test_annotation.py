@@ -94,6 +94,9 @@ def test_dbsnp_and_frequencies_are_joined_by_allele_and_the_labs_id_stays(tmp_pa
         _FREQUENCIES,
         (
             "c\t22\t.\tAA\tA\t.\t.\tAF=0.25;AF_afr=0.5;EUR_AF=0.125;AF_remaining=0.75;AF_afr_XX=1;faf95=1",
+            "c\t40\t.\tG\tA,C\t.\t.\tAF=0.5",  # one value for two alleles: not known whose
+            "c\t41\t.\tG\t<DEL>,*\t.\t.\tAF=0.5,0.5",
+            "c\t42\t.\tT\tC\t.\t.\tAF=0.5",  # no base of the reference
             "c\t300\t.\tG\tA,T\t.\t.\tAF=0.5,0.0625;AF_afr=0.5,0",
         ),
     )
@@ -159,6 +162,17 @@ def test_every_transcript_stays_in_bcsq_and_the_header_says_what_the_fields_are(
         ]
     assert "##strandlineX=1\n" in header
     assert found[0].genomic_name == "c:g.26del"  # a contig that is no known sequence goes by its own name
+
+
+def test_calls_on_the_mitochondrion_have_their_m_name_and_no_transcripts(tmp_path, reference, calls, monkeypatch):
+    """The nomenclature asks for m.; the genes have a genetic code of their own."""
+    monkeypatch.setattr(annotation, "run_pipeline", in_process.run_pipeline)
+    genes, output = tmp_path / "genes.gff3", tmp_path / "out.vcf.gz"
+    genes.write_text(_GFF3)
+    names = SequenceNames({"c": "NC_012920.1"}, frozenset({"c"}))
+    annotate_variants(reference, calls, AnnotationSources(genes), names=names, header=b"", output=output)
+    stop = list(read_calls(output))[2]
+    assert (stop.genomic_name, stop.names) == ("NC_012920.1:m.123G>A", ())
 
 
 def test_without_any_source_calls_still_have_their_name_on_the_genome(reference, calls, monkeypatch):

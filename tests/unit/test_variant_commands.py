@@ -63,10 +63,10 @@ def test_variants_are_split_left_aligned_and_only_those_that_the_sample_carries(
 
 
 def test_a_source_is_read_near_the_calls_with_its_alleles_split_and_left_aligned():
-    """bcftools annotate pairs records by their alleles as written; `-c x` drops what is not the reference's."""
+    """bcftools annotate pairs records by their alleles as written; `-c x` drops other REFs, `--force` odd fields."""
     windows, near, source = Path("/s/windows.bed"), Path("/s/dbsnp.bcf"), Path("/r/dbsnp.vcf.gz")
     assert normalise_command(REFERENCE, source, windows, near) == [
-        *(*BCFTOOLS, "norm", "-m", "-any", "-f", "/r/ref.fa", "-c", "x", "-R", "/s/windows.bed"),
+        *(*BCFTOOLS, "norm", "--force", "-m", "-any", "-f", "/r/ref.fa", "-c", "x", "-R", "/s/windows.bed"),
         *("-Ob1", "-o", "/s/dbsnp.bcf", "/r/dbsnp.vcf.gz"),
     ]
     assert join_command(VCF, near, annotation.DBSNP_COLUMNS, Path("/s/out.bcf")) == [
