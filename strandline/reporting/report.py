@@ -32,6 +32,7 @@ _WORDS: Final = {
     "inframe_deletion": "in-frame deletion",
     "inframe_altering": "in-frame change",
 }
+_LONGEST_NAME: Final = 60
 _ZYGOSITY: Final = {"HET": "heterozygous", "HOM_ALT": "homozygous", "HEMI": "hemizygous"}
 
 
@@ -98,10 +99,10 @@ def _row(call: VariantCall) -> _Row:
         gene=effect.gene if effect else "",
         place=f"{call.contig}:{call.position:,}",
         change=f"{_short(call.ref)}>{_short(call.alt)}",
-        name=call.genomic_name or "",
+        name=_short(call.genomic_name or "", longest=_LONGEST_NAME, unit=""),
         effect=_words(effect.term) if effect else "",
         elsewhere=_elsewhere(call),
-        coding=chosen.full_coding or "" if chosen else "",
+        coding=_short(chosen.full_coding or "", longest=_LONGEST_NAME, unit="") if chosen else "",
         choice=(chosen.ground or "").replace("_", " ") if chosen else "",
         protein=_protein(call),
         zygosity=_ZYGOSITY[call.zygosity],
@@ -128,7 +129,7 @@ def _elsewhere(call: VariantCall) -> str:
 def _protein(call: VariantCall) -> str:
     """Return the HGVS name; what bcftools csq writes where the call was not named."""
     if call.chosen:
-        return call.chosen.protein or ""
+        return _short(call.chosen.protein or "", longest=_LONGEST_NAME, unit="")
     worst = call.worst_consequence
     return _short(worst.protein_change or "", unit="") if worst else ""
 

@@ -161,6 +161,16 @@ def test_a_named_call_shows_its_names_the_ground_of_its_transcript_and_its_frequ
         assert words in text
 
 
+def test_a_long_name_is_cut():
+    inserted = "ACGT" * 50
+    long = replace(NAME, coding=f"c.36_37ins{inserted}", protein="p.(Trp12" + "Arg" * 50 + ")")
+    text = page(findings=findings(call(genomic_name=f"NC_000013.11:g.1_2ins{inserted}", names=(long,)))).text
+    assert "NC_000013.11:g.1_2insACGT" in text
+    assert "ENST00000380152.8:c.36_37insACGT" in text
+    assert "ACGT" * 12 not in text
+    assert "Arg" * 20 not in text
+
+
 def test_an_effect_that_is_more_severe_on_another_transcript_is_said():
     effects = (consequence("frameshift", transcript="ENST2"), consequence("missense"))
     shown = call(names=(replace(NAME, term="missense"),), consequences=effects)
