@@ -20,6 +20,11 @@ class JobSize:
     memory_mib: int
     timeout_s: int
 
+    @property
+    def more_memory_mib(self) -> int:
+        """What the job is given once where it ran out of memory: the workflow enters its state again."""
+        return 2 * self.memory_mib
+
 
 JOB_NAMES = (
     "validate_files",

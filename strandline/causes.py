@@ -11,6 +11,9 @@ from typing import Any, Final
 
 from strandline.errors import RejectedInputError, TemporaryError
 
+TOO_MANY_PARTS_FAILED: Final = "States.ExceedToleratedFailureThreshold"
+"""All that Step Functions says of a Distributed Map: why its parts failed is with them."""
+
 _KILLED: Final = 137
 _MESSAGE_LIMIT: Final = 1000
 
@@ -57,6 +60,10 @@ def explain_failure(step: str, error: str, cause: str, given: GivenCause | None)
     if error == TemporaryError.__name__:
         code, message = _split(str(details.get("errorMessage", cause)))
         return Conclusion(Verdict.FAILED, code, f"{message}; it did not pass by itself: try again later")
+    if error == TOO_MANY_PARTS_FAILED:
+        return _failed(
+            "part_failed", f"a part of {step} failed without a word: look at the failed parts of its Map Run"
+        )
     if error == "States.Timeout":
         return _failed("step_timed_out", f"{step} took longer than its time limit: look at its log, then submit again")
     if "Container" in details or "JobId" in details:
@@ -79,15 +86,19 @@ def _explain_job(step: str, details: dict[str, Any], given: GivenCause | None) -
     if given and exit_code == RejectedInputError.EXIT_CODE:
         return Conclusion(Verdict.QUARANTINED, given.code, given.message)
     if "OutOfMemory" in reason:
-        return _failed("out_of_memory", f"{step} used more memory than its job may: give the job definition more")
+        return _failed(
+            "out_of_memory",
+            f"{step} used more memory than its job may, and again when it was given twice as much: give its job "
+            "definition more, then submit again",
+        )
     if "Host EC2" in reason:
         return _failed("host_reclaimed", f"{step} lost its host on every attempt: submit again, or use On-Demand hosts")
     if "timeout" in reason.lower():
         return _failed("step_timed_out", f"{step} took longer than its job may: look at its log, then submit again")
-    if exit_code == _KILLED:
-        return _failed("worker_killed", f"the worker of {step} was killed from outside: submit again")
     if given:
         return Conclusion(Verdict.FAILED, given.code, given.message)
+    if exit_code == _KILLED:
+        return _failed("worker_killed", f"the worker of {step} was killed from outside: submit again")
     if exit_code is None:
         return _failed("job_did_not_start", f"{step} did not start: {reason or 'no reason was given'}")
     return _failed("tool_failed", f"{step} ended with exit code {exit_code} and no word: look at its log")

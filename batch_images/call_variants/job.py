@@ -34,7 +34,7 @@ def step_of(part: int) -> Step:
     """Return the step that calls one part, counted from 1; 0 is the whole sample."""
     if part == 0:
         return WHOLE
-    return Step("CallParts", f"CallParts.{part}", (PartOf(Artifact.GVCF, part),), after=WHOLE.after)
+    return Step(f"CallParts.{part}", f"CallParts.{part}", (PartOf(Artifact.GVCF, part),), after=WHOLE.after)
 
 
 def read(workspace: Workspace, part: int) -> Mapping[str, str]:

@@ -1,6 +1,6 @@
 """Stateless: the way of a sample, the functions it calls, and the topic that hears of trouble."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import CfnOutput
 from aws_cdk import aws_iam as iam
@@ -183,6 +183,7 @@ class WorkflowStack(PartStack):
             compute,
             list(self.functions),
             sorted(compute.job_by_name),
+            numbers=_memory_of_jobs(self._stage),
             also=_run_children(self._names, "sample_to_release"),
         )
 
@@ -196,6 +197,7 @@ class WorkflowStack(PartStack):
         functions: list[str],
         jobs: list[str],
         *,
+        numbers: Mapping[str, str] | None = None,
         also: Sequence[Permission] = (),
     ) -> Workflow:
         """A workflow that may call these functions and run these jobs on the CPU queue."""
@@ -211,6 +213,7 @@ class WorkflowStack(PartStack):
                 "CpuQueueArn": queue,
                 **{f"{_title(function)}FunctionArn": arn for function, arn in function_arns.items()},
                 **{f"{_title(job)}JobArn": compute.job_by_name[job].definition.ref for job in jobs},
+                **(numbers or {}),
             },
             permissions=[
                 Permission(actions=["lambda:InvokeFunction"], resources=list(function_arns.values())),
@@ -223,6 +226,15 @@ class WorkflowStack(PartStack):
 
 def _title(name: str) -> str:
     return "".join(word.title() for word in name.split("_"))
+
+
+def _memory_of_jobs(stage: StageConfig) -> dict[str, str]:
+    """Return what each job is given at first, and what where it ran out of that."""
+    return {
+        f"{_title(job)}{which}MemoryMib": str(memory_mib)
+        for job, size in stage.job_sizes.items()
+        for which, memory_mib in (("", size.memory_mib), ("More", size.more_memory_mib))
+    }
 
 
 def _run_children(names: Names, workflow: str) -> list[Permission]:

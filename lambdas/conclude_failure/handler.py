@@ -1,5 +1,6 @@
 """ConcludeFailure: say why a submission stopped, quarantine or fail it, and alert."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
 
@@ -14,7 +15,7 @@ from strandline.aws.objects import S3Objects
 from strandline.aws.settings import ConclusionSettings
 from strandline.aws.submissions import SubmissionsTable
 from strandline.aws.telemetry import logger, metrics, tracer
-from strandline.causes import GivenCause, explain_failure
+from strandline.causes import TOO_MANY_PARTS_FAILED, Conclusion, GivenCause, explain_failure
 
 
 class CaughtError(BaseModel, frozen=True, hide_input_in_errors=True):
@@ -25,10 +26,11 @@ class CaughtError(BaseModel, frozen=True, hide_input_in_errors=True):
 
 
 class Failure(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
-    """What the state machine hands over."""
+    """What the state machine hands over; `part_of` is the step that this one is a part of."""
 
     submission_id: str
     step: str
+    part_of: str | None = None
     error: CaughtError
 
 
@@ -62,10 +64,11 @@ def alerts() -> Alerts:
 @event_parser(model=Failure)
 def lambda_handler(event: Failure, context: LambdaContext) -> dict[str, str]:
     logger.append_keys(submission_id=event.submission_id)
-    metrics.add_metric(name="SubmissionsStopped", unit=MetricUnit.Count, value=1)
-    recorded = submissions().failure(event.submission_id, event.step)
-    given = GivenCause(recorded.code, recorded.message) if recorded else None
-    conclusion = explain_failure(event.step, event.error.error, event.error.cause, given)
+    metrics.add_metric(name="PartsStopped" if event.part_of else "SubmissionsStopped", unit=MetricUnit.Count, value=1)
+    conclusion = _explain(event)
+    if event.part_of:
+        submissions().record_part_failure(event.submission_id, event.part_of, conclusion)
+        return asdict(conclusion)
     conclude(
         event.submission_id,
         event.step,
@@ -77,4 +80,13 @@ def lambda_handler(event: Failure, context: LambdaContext) -> dict[str, str]:
         now=datetime.now(UTC),
     )
     metrics.add_metric(name=f"Submissions{conclusion.verdict.title()}", unit=MetricUnit.Count, value=1)
-    return {"verdict": conclusion.verdict, "code": conclusion.code, "message": conclusion.message}
+    return asdict(conclusion)
+
+
+def _explain(event: Failure) -> Conclusion:
+    of_part = submissions().part_failure(event.submission_id, event.step)
+    if of_part and event.error.error == TOO_MANY_PARTS_FAILED:
+        return of_part
+    recorded = submissions().failure(event.submission_id, event.step)
+    given = GivenCause(recorded.code, recorded.message) if recorded else None
+    return explain_failure(event.step, event.error.error, event.error.cause, given)

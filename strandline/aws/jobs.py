@@ -25,6 +25,7 @@ from strandline.errors import RejectedInputError, TemporaryError
 from strandline.reads.alignment import describe
 
 INTERNAL_EXIT_CODE: Final = 70
+KILLED_EXIT_CODE: Final = 128 + signal.SIGKILL
 _FULL_BELOW_BYTES: Final = 1 << 20
 _PASSING_ERRORS: Final = frozenset(
     {"SlowDown", "Throttling", "ThrottlingException", "ProvisionedThroughputExceededException", "RequestTimeout"}
@@ -48,8 +49,9 @@ def open_buckets(*, analysis: str, references: str | None = None, landing: str |
 def run_job(step: str, work: Callable[[Workspace], None], settings: JobSettings, buckets: Buckets) -> int:
     """Do one step's work in a scratch folder and return the exit code.
 
-    0 done, 65 rejected, 75 try again, 70 failed. The cause of a failure is kept with the submission under the name of
-    the step, because Step Functions sees only the exit code.
+    0 done, 65 rejected, 75 try again, 70 failed, 137 a tool was killed: Batch tries that again, then the workflow does
+    once with more memory. The cause of a failure is kept with the submission under the name of the step, because Step
+    Functions sees only the exit code.
     """
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
     logger.info("%s begins for submission %s", step, settings.submission_id)
@@ -91,10 +93,10 @@ def _explain(error: Exception, step: str, scratch: Path) -> tuple[int, Cause]:
             words = describe([str(part) for part in error.cmd]).split()[:2]
             if error.returncode == -signal.SIGKILL:
                 message = (
-                    f"{' '.join(words)} was killed from outside in {step}: it is tried again; where that does not "
-                    "help, it took more memory than the job has"
+                    f"{' '.join(words)} was killed from outside in {step} on every attempt, as happens where it takes "
+                    "more memory than the job has: give its job definition more, then submit again"
                 )
-                return TemporaryError.EXIT_CODE, Cause("tool_killed", message, step)
+                return KILLED_EXIT_CODE, Cause("tool_killed", message, step)
             message = f"{' '.join(words)} ended with exit code {error.returncode} in {step}: look at the job's log"
             return INTERNAL_EXIT_CODE, Cause("tool_failed", message, step)
         case ClientError() if _can_pass(error):

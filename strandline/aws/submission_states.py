@@ -1,11 +1,12 @@
 """Where each submission stands, every change of that, and the causes that steps gave for failing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from strandline.aws.submission_items import SubmissionItems, iso_time, item_key
+from strandline.causes import Conclusion, Verdict
 from strandline.errors import RejectedInputError, TemporaryError
 from strandline.journey import ALLOWED_MOVES, FINAL_FOR_THE_WORKFLOW, SubmissionState
 
@@ -210,6 +211,21 @@ class SubmissionStates(SubmissionItems):
         if "Item" not in response:
             return None
         return Cause(response["Item"]["code"]["S"], response["Item"]["message"]["S"], step)
+
+    def record_part_failure(self, submission_id: str, step: str, conclusion: Conclusion) -> None:
+        """Keep why a part of a step failed: the workflow is told only that one did. The last one stays."""
+        words = {name: {"S": str(value)} for name, value in asdict(conclusion).items()}
+        self._client.put_item(TableName=self._table, Item={**item_key(submission_id, f"PARTFAILURE#{step}"), **words})
+
+    def part_failure(self, submission_id: str, step: str) -> Conclusion | None:
+        """Return why a part of a step failed, or None where none did."""
+        response = self._client.get_item(
+            TableName=self._table, Key=item_key(submission_id, f"PARTFAILURE#{step}"), ConsistentRead=True
+        )
+        if "Item" not in response:
+            return None
+        item = response["Item"]
+        return Conclusion(Verdict(item["verdict"]["S"]), item["code"]["S"], item["message"]["S"])
 
     def forget_failure(self, submission_id: str, step: str) -> None:
         """Drop the cause of an earlier attempt, so that it is not taken for this one's."""

@@ -10,6 +10,7 @@ One item collection a submission, partition key `pk` = `SUBMISSION#{id}`:
 | `MANIFEST` | the manifest as it was when the submission started |
 | `CHANGE#{version}` | who moved the state when, from what to what, and why; written in the transaction of the move |
 | `FAILURE#{step}` | the cause that a step gave before it ended |
+| `PARTFAILURE#{step}` | why a part of a step that is done in parts failed |
 | `VERDICT#{name}` | what validation said of one file, findings in it |
 
 `STATE` is found through sparse indexes, newest or oldest first: `by_state` (`STATE#{state}`, time of the last change),

@@ -111,6 +111,47 @@ def test_a_job_is_told_its_submission_and_the_cpu_queue():
             assert task["Parameters"]["JobQueue"] == "${CpuQueueArn}", path
 
 
+def test_each_job_of_a_sample_is_given_memory_that_is_raised_once_where_it_ran_out():
+    """A job state takes its memory from a variable of its own, which one rule of GiveMoreMemory raises once."""
+    states = DEFINITIONS["sample_to_release"]["States"]
+    jobs = {name: state for name, state in states.items() if state.get("Resource") == SUBMIT_JOB}
+    rules = {rule["Next"]: rule for rule in states["GiveMoreMemory"]["Choices"]}
+
+    assert set(rules) == set(jobs)
+    for name, state in jobs.items():
+        job = state["Parameters"]["JobDefinition"].removesuffix("JobArn}")
+        asked = state["Parameters"]["ContainerOverrides"]["ResourceRequirements"]
+        variable = f"{snake(name)}_mib"
+        assert asked == [{"Type": "MEMORY", "Value.$": f"${variable}"}]
+        assert states["GiveMemory"]["Assign"][variable] == f"{job}MemoryMib}}"
+        assert rules[name]["Assign"] == {variable: f"{job}MoreMemoryMib}}"}
+        assert rules[name]["And"] == [
+            {"Variable": "$failed_step", "StringEquals": name},
+            {"Not": {"Variable": f"${variable}", "StringEquals": f"{job}MoreMemoryMib}}"}},
+        ]
+        (catcher,) = state["Catch"]
+        assert (catcher["Assign"], catcher["Next"]) == ({"failed_step": name}, "WeighFailure")
+
+
+def test_more_memory_is_twice_what_the_job_reserves(assembly):
+    reserved = {}
+    for properties in assembly.properties("AWS::Batch::JobDefinition"):
+        needs = {need["Type"]: need["Value"] for need in properties["ContainerProperties"]["ResourceRequirements"]}
+        job = properties["JobDefinitionName"].removeprefix(f"strandline-{assembly.stage}-")
+        reserved["".join(word.title() for word in job.split("-"))] = int(needs["MEMORY"])
+    (values,) = [
+        properties["DefinitionString"]["Fn::Sub"][1]
+        for properties in assembly.properties("AWS::StepFunctions::StateMachine")
+        if properties["StateMachineName"].endswith("sample-to-release")
+    ]
+    jobs = {name.removesuffix("JobArn") for name in values if name.endswith("JobArn")}
+
+    assert len(jobs) > 1
+    for job in jobs:
+        assert values[f"{job}MemoryMib"] == str(reserved[job]), job
+        assert values[f"{job}MoreMemoryMib"] == str(2 * reserved[job]), job
+
+
 def test_a_definition_that_asks_for_another_name_is_refused():
     with pytest.raises(ValueError, match=r"\['B'\].*\['C'\]"):
         refuse_other_names("${A} ${B}", {"A": "1", "C": "2"})

@@ -100,7 +100,7 @@ def test_a_job_that_is_done_exits_0_and_leaves_no_cause_and_no_scratch(aws, job)
         (TemporaryError("lake_contended", "others won"), 75, "lake_contended"),
         (OSError(errno.ENOSPC, "No space left on device"), 70, "disk_full"),
         (subprocess.CalledProcessError(1, ["/opt/bin/samtools", "sort", "-"]), 70, "tool_failed"),
-        (subprocess.CalledProcessError(-9, ["/opt/bin/samtools", "sort", "-"]), 75, "tool_killed"),
+        (subprocess.CalledProcessError(-9, ["/opt/bin/samtools", "sort", "-"]), 137, "tool_killed"),
         (client_error("SlowDown", 503), 75, "aws_busy"),
         (client_error("InternalError", 500), 75, "aws_busy"),
         (client_error("ThrottlingException", 400), 75, "aws_busy"),

@@ -27,6 +27,10 @@ REJECTED = {
         {"errorMessage": "checksum_mismatch: R1 changed: upload it again", "errorType": "RejectedInputError"}
     ),
 }
+TOO_MANY_PARTS_FAILED = {
+    "Error": "States.ExceedToleratedFailureThreshold",
+    "Cause": "The specified tolerated failure threshold was exceeded",
+}
 KILLED = {
     "Error": "States.TaskFailed",
     "Cause": json.dumps({"JobId": "j", "Container": {"ExitCode": 137}, "StatusReason": "Essential container exited"}),
@@ -102,6 +106,27 @@ def test_wrong_input_is_quarantined_with_a_record_an_alert_and_its_files_untouch
     assert alert["Subject"] == "Strandline: submission quarantined"
     assert "s-1 was quarantined in ValidateFiles: checksum_mismatch" in alert["Message"]
     assert alert["Message"].endswith("Next: the lab.")
+
+
+def test_what_stopped_a_part_is_what_stopped_the_sample(aws, conclude):
+    """ANA-13. A Distributed Map tells the workflow only that a part failed."""
+    started(aws, S.ANALYSING)
+    aws.table.record_failure("s-1", Cause("reference_mismatch", "the FASTA changed", "CallParts.2"))
+    part = {**failure(job_ended(65), "CallParts.2"), "part_of": "CallParts"}
+    assert conclude(part) == conclude(part)
+    assert stands(aws)[0] is S.ANALYSING
+    assert aws.alerts() == []
+    conclude(failure(TOO_MANY_PARTS_FAILED, "CallParts"))
+    assert stands(aws) == (S.QUARANTINED, Cause("reference_mismatch", "the FASTA changed", "CallParts"))
+
+
+def test_a_part_that_left_no_word_fails_the_sample(aws, conclude):
+    started(aws, S.ANALYSING)
+    conclude(failure(TOO_MANY_PARTS_FAILED, "CallParts"))
+    state, cause = stands(aws)
+    assert state is S.FAILED
+    assert cause is not None
+    assert (cause.code, cause.step) == ("part_failed", "CallParts")
 
 
 def test_quarantine_holds_a_copy_of_what_was_judged_and_not_of_what_came_later(aws, conclude):

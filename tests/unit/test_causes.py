@@ -31,6 +31,8 @@ def test_what_a_job_rejects_is_quarantined_with_the_cause_that_it_left():
     [
         ("States.TaskFailed", job(137, reason="OutOfMemoryError: Container killed"), None, "out_of_memory"),
         ("States.TaskFailed", job(137), None, "worker_killed"),
+        ("States.TaskFailed", job(137), GivenCause("tool_killed", "bwa was killed"), "tool_killed"),
+        ("States.ExceedToleratedFailureThreshold", "", None, "part_failed"),
         ("States.TaskFailed", job(None, status="Host EC2 (i-1) terminated."), None, "host_reclaimed"),
         ("States.TaskFailed", job(None, status="Job attempt duration exceeded timeout"), None, "step_timed_out"),
         ("States.TaskFailed", job(None, status="no such image"), None, "job_did_not_start"),
