@@ -10,6 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from strandline.aws.executions import ValidationAhead, Workflow
+from strandline.aws.forecasting import PastRuns
 from strandline.aws.intake import Intake
 from strandline.aws.intake_queue import IntakeQueue
 from strandline.aws.lab_keys import LabKeys
@@ -22,6 +23,8 @@ from strandline.errors import RejectedInputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from mypy_boto3_batch import BatchClient
 
 _PARTS: Final = ("storage", "catalog", "compute", "workflow", "intake", "api")
 
@@ -111,6 +114,17 @@ class Deployment:
     def quarantine(self) -> Quarantine:
         """What was kept out."""
         return Quarantine(self.submissions, self._bucket("QuarantineBucket"), self.workflow)
+
+    @cached_property
+    def past_runs(self) -> PastRuns:
+        """What the finished submissions of the stage took."""
+        return PastRuns(self.submissions, self.analysis)
+
+    @cached_property
+    def batch(self) -> "BatchClient":
+        """A client of Batch."""
+        client: BatchClient = self._endpoint.client("batch")
+        return client
 
     @cached_property
     def storage_costs(self) -> StorageCosts:

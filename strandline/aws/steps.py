@@ -13,6 +13,7 @@ same key there before and after copying has copied what belongs to it.
 import hashlib
 import json
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -68,16 +69,20 @@ def run_step(
         records = StepRecords(*workspace.table.place)
         before = records.keys_of(workspace.submission_id)
         key = step_key(step, code=settings.code_version, read=read(workspace), before=before)
+        if before.get(step.makes, key) != key:
+            records.forget(workspace.submission_id, step)
         maker = records.take_over(workspace, step, key)
         if maker:
             logger.info("%s was made before from the same, by submission %s: it is taken over", step.name, maker)
-            records.keep(workspace.submission_id, step, key)
+            if maker != workspace.submission_id:
+                records.keep(workspace.submission_id, step, key)
             return
-        if step.makes in before:
+        if before.get(step.makes) == key:
             records.forget(workspace.submission_id, step)
+        began = time.monotonic()
         work(workspace)
         workspace.publish(*step.outputs)
-        records.keep(workspace.submission_id, step, key)
+        records.keep(workspace.submission_id, step, key, seconds=time.monotonic() - began)
 
     return run_job(step.name, do, settings, buckets)
 
@@ -114,10 +119,19 @@ class StepRecords(SubmissionItems):
         found = self.items(submission_id, "STEP#")
         return {item["sk"]["S"].removeprefix("STEP#"): item["key"]["S"] for item in found}
 
-    def keep(self, submission_id: str, step: Step, key: str) -> None:
-        """Note that the outputs of `key` lie in the folder of a submission."""
+    def seconds_of(self, submission_id: str) -> dict[str, float] | None:
+        """Return how long each step of a submission worked; None where one of them was taken over."""
+        found = self.items(submission_id, "STEP#")
+        if any("seconds" not in item for item in found):
+            return None
+        return {item["sk"]["S"].removeprefix("STEP#"): float(item["seconds"]["N"]) for item in found}
+
+    def keep(self, submission_id: str, step: Step, key: str, *, seconds: float | None = None) -> None:
+        """Note that the outputs of `key` lie in the folder of a submission; `seconds` is how long they were made."""
         made = {"pk": {"S": f"MADE#{key}"}, "sk": {"S": f"SUBMISSION#{submission_id}"}}
         done = {**item_key(submission_id, f"STEP#{step.makes}"), "key": {"S": key}}
+        if seconds is not None:
+            done["seconds"] = {"N": f"{seconds:.3f}"}
         self.transact([{"Put": {"TableName": self._table, "Item": item}} for item in (made, done)])
 
     def forget(self, submission_id: str, step: Step) -> None:

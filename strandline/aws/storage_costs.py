@@ -31,7 +31,10 @@ _GIB: Final = 1 << 30
 
 
 class PriceList(BaseModel):
-    """List prices of one region, by storage class: a GiB-month, and a thousand requests."""
+    """List prices of one region: by storage class a GiB-month and a thousand requests; an hour of a processor.
+
+    `vcpu_hour` is the On-Demand price of a general-purpose instance, divided by its processors (4 GiB come with each).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -42,6 +45,7 @@ class PriceList(BaseModel):
     gib_month: dict[str, float]
     put_requests_1000: dict[str, float]
     transition_requests_1000: dict[str, float]
+    vcpu_hour: float
 
     def month(self, tier: str, size_bytes: int) -> float:
         """Return what one object of this size costs a month."""

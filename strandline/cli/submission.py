@@ -89,13 +89,22 @@ def read_sheet(
         RejectedInputError: `sheet_not_found`, `reference_missing`, `invalid_site`, or the code of the first rule of
             sample sheets that is broken.
     """
+    return [_complete(sheet, one, reference, regions, site) for one in read_samples(sheet)]
+
+
+def read_samples(sheet: Path) -> tuple[SheetSample, ...]:
+    """Read a sample sheet as it stands, and say what is odd about it.
+
+    Raises:
+        RejectedInputError: `sheet_not_found`, or the code of the first rule of sample sheets that is broken.
+    """
     log = FindingLog(sheet.name)
     found = parse_sample_sheet(_chunks(sheet), log)
     for finding in log.findings:
         if finding.rule.level is Level.WARNING or finding is not log.first_error:
             say(f"{finding.rule.level.value}: {finding.rule.code}: {finding.message}")
     log.refuse_errors()
-    return [_complete(sheet, one, reference, regions, site) for one in found.samples]
+    return found.samples
 
 
 def _complete(

@@ -165,7 +165,7 @@ def test_a_killed_step_is_done_again_and_the_ones_before_it_are_not(lab):
     lab.run("s-1", ALIGN)
     with pytest.MonkeyPatch.context() as patch:
 
-        def die(*_: Any) -> None:
+        def die(*_: Any, **__: Any) -> None:
             raise SystemExit(137)
 
         patch.setattr(StepRecords, "keep", die)
