@@ -56,7 +56,7 @@ _ONE_MACHINE = JobSize(vcpus=1, memory_mib=1_024, timeout_s=900)
 _LOCAL_SIZES = {
     "validate_files": _ONE_MACHINE,
     "align_reads": JobSize(vcpus=2, memory_mib=3_072, timeout_s=3_600),
-    "measure_quality": JobSize(vcpus=1, memory_mib=1_024, timeout_s=3_600),
+    "measure_quality": JobSize(vcpus=2, memory_mib=1_024, timeout_s=3_600),
     "call_variants": JobSize(vcpus=1, memory_mib=1_024, timeout_s=3_600),
     "gather_calls": _ONE_MACHINE,
     "annotate": _ONE_MACHINE,
@@ -83,6 +83,8 @@ class StageConfig:
     """Files over this size are checked in a Batch job: a function may run 900 s."""
     calling_part_bytes: int = 512 * 1024**2
     """CRAM that one job calls: a genome of thirty-fold depth is some thirty parts."""
+    calling_side_by_side: int = 1
+    """Parts that are called at a time, where machines do not come as they are asked for."""
     athena_cutoff_bytes: int = 1024**4
     cidr: str = "10.64.0.0/16"
     zone_suffixes: tuple[str, ...] = ("a", "b")
@@ -115,6 +117,7 @@ STAGES: Mapping[str, StageConfig] = {
         gpu_vcpus_max=4,
         scratch_gib=30,
         calling_part_bytes=16 * 1024**2,
+        calling_side_by_side=max(2, os.cpu_count() or 2),
         job_sizes=_LOCAL_SIZES,
         function_runtime=FunctionRuntime(python=f"{sys.version_info.major}.{sys.version_info.minor}", platform=None),
         fixed_account="123456789012",

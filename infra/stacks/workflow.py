@@ -157,7 +157,11 @@ class WorkflowStack(PartStack):
             ),
             self._function(
                 "plan_calling",
-                environment={**drafts, "CALLING_PART_BYTES": str(self._stage.calling_part_bytes)},
+                environment={
+                    **drafts,
+                    "CALLING_PART_BYTES": str(self._stage.calling_part_bytes),
+                    "CALLING_SIDE_BY_SIDE": str(self._stage.calling_side_by_side),
+                },
                 permissions=analyses,
                 reads_sequences=True,
                 memory_mib=1769,

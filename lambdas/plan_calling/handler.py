@@ -52,5 +52,6 @@ def lambda_handler(event: PlanningRequest, context: LambdaContext) -> dict[str, 
         analysis=bucket(settings().analysis_bucket),
         references=bucket(settings().references_bucket),
         part_bytes=settings().calling_part_bytes,
+        side_by_side=settings().calling_side_by_side,
     )
     return {"part_count": len(plan.parts), "parts": list(range(1, len(plan.parts) + 1))}

@@ -14,9 +14,17 @@ _INDEX_LIMIT_BYTES: Final = 64 << 20
 
 
 def make_calling_plan(
-    submission_id: str, *, table: SubmissionsTable, analysis: S3Objects, references: S3Objects, part_bytes: int
+    submission_id: str,
+    *,
+    table: SubmissionsTable,
+    analysis: S3Objects,
+    references: S3Objects,
+    part_bytes: int,
+    side_by_side: int,
 ) -> CallingPlan:
     """Divide a sample into parts of about `part_bytes` of its CRAM, and keep that; the same CRAM gives the same parts.
+
+    More than one part are a multiple of `side_by_side`, which is how many are called at a time.
 
     Raises:
         RejectedInputError: `object_missing` or `cram_index_invalid`, where AlignReads left no index that can be read;
@@ -29,6 +37,7 @@ def make_calling_plan(
         bundle.length_by_contig,
         _read_regions(submission_id, analysis, bundle.length_by_contig),
         part_bytes=part_bytes,
+        side_by_side=side_by_side,
     )
     if not plan.parts:
         raise RejectedInputError("nothing_to_call", "the regions hold no base of the reference: correct the BED")

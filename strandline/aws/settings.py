@@ -88,12 +88,16 @@ class ConclusionSettings(_Settings):
 
 
 class PlanningSettings(_Settings):
-    """Of `plan_calling`: a sample is called in parts of about `calling_part_bytes` of its CRAM."""
+    """Of `plan_calling`: a sample is called in parts of about `calling_part_bytes` of its CRAM.
+
+    Their number is a multiple of `calling_side_by_side`.
+    """
 
     analysis_bucket: str
     references_bucket: str
     submissions_table: str
     calling_part_bytes: int = Field(gt=0)
+    calling_side_by_side: int = Field(gt=0)
 
 
 class DeliverySettings(_Settings):
