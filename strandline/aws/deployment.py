@@ -13,6 +13,7 @@ from strandline.aws.executions import ValidationAhead, Workflow
 from strandline.aws.forecasting import PastRuns
 from strandline.aws.intake import Intake
 from strandline.aws.intake_queue import IntakeQueue
+from strandline.aws.job_logs import JobLogs
 from strandline.aws.lab_keys import LabKeys
 from strandline.aws.objects import S3Objects
 from strandline.aws.quarantine import Quarantine
@@ -125,6 +126,11 @@ class Deployment:
         """A client of Batch."""
         client: BatchClient = self._endpoint.client("batch")
         return client
+
+    @cached_property
+    def job_logs(self) -> JobLogs:
+        """What jobs wrote."""
+        return JobLogs(self.batch, self._endpoint.client("logs"))
 
     @cached_property
     def storage_costs(self) -> StorageCosts:

@@ -10,8 +10,9 @@ from rich.live import Live
 from rich.table import Table
 
 from strandline.aws.deployment import Deployment
+from strandline.aws.job_logs import jobs_by_step
 from strandline.aws.submissions import SubmissionRecord, SubmissionsTable
-from strandline.cli.console import OutputFormat, messages, print_rows, results
+from strandline.cli.console import OutputFormat, messages, print_rows, results, say
 from strandline.cli.following import follow
 from strandline.cli.ground import LOCAL, StageOption, connect
 from strandline.errors import RejectedInputError
@@ -20,6 +21,7 @@ from strandline.journey import SubmissionState
 _COLUMNS: Final = ("submission", "sample", "site", "state", "since", "cause")
 _REFRESH_S: Final = 1.0
 _MOST_DAYS: Final = 366
+_LOG_LINES: Final = 40
 
 
 def show_status(
@@ -36,6 +38,10 @@ def show_status(
     live: Annotated[
         bool, typer.Option("--follow", help="Go on showing until all that is shown has come to rest.")
     ] = False,
+    log: Annotated[
+        bool,
+        typer.Option("--log", help="Of one submission: what the job that failed wrote last, or else the last job."),
+    ] = False,
     stage: StageOption = LOCAL,
     form: Annotated[OutputFormat, typer.Option("--format")] = OutputFormat.TABLE,
 ) -> None:
@@ -46,6 +52,8 @@ def show_status(
     deployment = connect(stage)
     if submission_id is not None:
         _show_one(deployment, submission_id, live, form)
+        if log:
+            _show_log(deployment, submission_id)
         return
     days = _days(since, until)
 
@@ -121,6 +129,19 @@ def _show_one(deployment: Deployment, submission_id: str, live: bool, form: Outp
         [(change.when, change.before, change.after, change.who, change.why) for change in changes],
         form,
     )
+
+
+def _show_log(deployment: Deployment, submission_id: str) -> None:
+    """Print the last lines of the job that failed, or of the last one; they go to stderr, beside what was asked for."""
+    record = deployment.submissions.get(submission_id)
+    jobs = jobs_by_step(deployment.workflow.history(submission_id, record.attempt)) if record else {}
+    if record is None or not jobs:
+        raise RejectedInputError("no_job", f"no job of {submission_id} has begun: 'strandline status {submission_id}'")
+    failed = record.cause.step if record.cause and record.cause.step in jobs else None
+    step = failed or list(jobs)[-1]
+    say(f"{step}, job {jobs[step]}:")
+    for line in deployment.job_logs.tail(jobs[step], _LOG_LINES):
+        say(f"  {line}")
 
 
 def _show_files(table: SubmissionsTable, record: SubmissionRecord) -> None:
