@@ -35,6 +35,7 @@ JOB_NAMES = (
     "annotate",
     "filter_and_qc",
     "load_lake",
+    "joint_genotype",
 )
 
 _SMALL = JobSize(vcpus=2, memory_mib=7_680, timeout_s=90 * 60)
@@ -47,6 +48,7 @@ _CLOUD_SIZES = {
     "annotate": _SMALL,
     "filter_and_qc": _SMALL,
     "load_lake": _SMALL,
+    "joint_genotype": JobSize(vcpus=2, memory_mib=7_680, timeout_s=6 * 3600),
 }
 # bwa-mem2 keeps its index of a whole human genome in memory: 28 GB beside the reads in flight.
 _GENOME_SIZES = _CLOUD_SIZES | {
@@ -62,6 +64,7 @@ _LOCAL_SIZES = {
     "annotate": _ONE_MACHINE,
     "filter_and_qc": _ONE_MACHINE,
     "load_lake": _ONE_MACHINE,
+    "joint_genotype": JobSize(vcpus=1, memory_mib=1_024, timeout_s=3_600),
 }
 
 _CLOUD_RUNTIME = FunctionRuntime(python="3.13", platform="manylinux_2_28_x86_64")

@@ -1,7 +1,7 @@
 """The way of a submission: its states, the moves between them, and every S3 key on it.
 
-Nothing else in Strandline builds a key. Keys derive from the submission id alone, so that a step run twice overwrites
-its own output and two submissions never meet.
+Nothing else in Strandline builds a key. Keys derive from the submission id alone, or a cohort's, so that a step run
+twice overwrites its own output and two submissions never meet.
 """
 
 import re
@@ -14,7 +14,9 @@ MANIFEST_NAME = "manifest.json"
 SIGNATURE_NAME = "manifest.sig"
 LANDING_PREFIX = "submissions/"
 REFERENCE_PREFIX = "references/"
+COHORT_PREFIX = "cohorts/"
 _SUBMISSION_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+_COHORT_ID = re.compile(r"[0-9a-f]{24}")
 _SAMPLE_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.)){0,62}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9_-](?:[A-Za-z0-9_-]|\.(?!\.)){0,126}")
 
@@ -185,6 +187,29 @@ Output = Artifact | PartOf
 def artifact_key(submission_id: str, output: Output) -> str:
     """Return the analysis bucket's key of one output of a submission."""
     return f"{_folder(submission_id)}{output}"
+
+
+class CohortArtifact(StrEnum):
+    """What is written for a cohort, by the name of the file."""
+
+    CALLS = "joint.vcf.gz"
+    CALLS_INDEX = "joint.vcf.gz.tbi"
+    REPORT = "trio.json"
+    PLAN = "genotyping_plan.json"
+
+
+def cohort_key(cohort_id: str, artifact: CohortArtifact, part: int = 0) -> str:
+    """Return the analysis bucket's key of one output of a cohort, or of one of its parts, which are counted from 1.
+
+    Raises:
+        RejectedInputError: `invalid_cohort_id`.
+
+    >>> cohort_key("0123456789abcdef01234567", CohortArtifact.CALLS, 2)
+    'cohorts/0123456789abcdef01234567/parts/0002/joint.vcf.gz'
+    """
+    if _COHORT_ID.fullmatch(cohort_id) is None:
+        raise RejectedInputError("invalid_cohort_id", "a cohort id has 24 hexadecimal digits: see 'strandline cohort'")
+    return f"{COHORT_PREFIX}{cohort_id}/" + (f"parts/{part:04d}/" if part else "") + artifact
 
 
 def reference_key(name: str, version: str, file_name: str) -> str:

@@ -74,6 +74,7 @@ class AlarmsStack(PartStack):
 
     def _watch_workflows(self, workflow: WorkflowStack, period: Duration) -> None:
         state_machine, ahead = workflow.workflow.state_machine, workflow.ahead.state_machine
+        cohorts = workflow.cohorts.state_machine
         for construct_id, metric, description in (
             (
                 "ExecutionsFailed",
@@ -84,6 +85,16 @@ class AlarmsStack(PartStack):
                 "ExecutionsTimedOut",
                 state_machine.metric_timed_out(period=period, statistic="Sum"),
                 "A submission took longer than the workflow allows",
+            ),
+            (
+                "CohortsFailed",
+                cohorts.metric_failed(period=period, statistic="Sum"),
+                "A cohort ended in failure: its item in the submissions table says why",
+            ),
+            (
+                "CohortsTimedOut",
+                cohorts.metric_timed_out(period=period, statistic="Sum"),
+                "A cohort took longer than its workflow allows",
             ),
             (
                 "ValidationsAheadFailed",

@@ -25,6 +25,7 @@ from infra.stacks.storage import StorageStack
 from infra.stages import StageConfig
 
 _SUBMISSIONS = "submissions/"
+_COHORTS = "cohorts/"
 _TABLES = "tables/"
 
 
@@ -90,6 +91,7 @@ class ComputeStack(PartStack):
         references = read_objects(storage.references)
         analysed = read_objects(analysis, prefix=_SUBMISSIONS)
         result = write_objects(analysis, prefix=_SUBMISSIONS)
+        of_cohorts = [*read_objects(analysis, prefix=_COHORTS), *write_objects(analysis, prefix=_COHORTS)]
         analyses = {"REFERENCES_BUCKET": storage.references.name, "ANALYSIS_BUCKET": analysis.name}
         measures = {"QUALITY_GATES": json.dumps(dict(stage.quality_gates)), **analyses}
         reads_landing = {"LANDING_BUCKET": storage.landing.name, **analyses}
@@ -108,6 +110,7 @@ class ComputeStack(PartStack):
             "annotate": (analyses, [*references, *analysed, *result]),
             "filter_and_qc": (analyses, [*references, *analysed, *result]),
             "load_lake": (loads, [*analysed, *lake, *maintain_tables(names)]),
+            "joint_genotype": (analyses, [*references, *analysed, *of_cohorts]),
         }
         return {
             name: PlatformJob(

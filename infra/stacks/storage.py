@@ -35,6 +35,9 @@ _ALIGNED_READS_TIER = s3.LifecycleRule(
 _PASSING_PARTS = s3.LifecycleRule(
     id="passing-parts-expire", prefix="submissions/", tag_filters=dict([PASSING_TAG]), expiration=Duration.days(7)
 )
+_PASSING_COHORT_PARTS = s3.LifecycleRule(
+    id="passing-cohort-parts-expire", prefix="cohorts/", tag_filters=dict([PASSING_TAG]), expiration=Duration.days(7)
+)
 
 
 def _superseded_after(days: int) -> s3.LifecycleRule:
@@ -61,7 +64,9 @@ class StorageStack(PartStack):
         self.quarantine = self._bucket("Quarantine", self.keys.patients)
         self.references = self._bucket("References", self.keys.references)
         self.analysis = self._bucket(
-            "Analysis", self.keys.patients, lifecycle=[_ALIGNED_READS_TIER, _PASSING_PARTS, _superseded_after(30)]
+            "Analysis",
+            self.keys.patients,
+            lifecycle=[_ALIGNED_READS_TIER, _PASSING_PARTS, _PASSING_COHORT_PARTS, _superseded_after(30)],
         )
         self.lake = self._bucket("Lake", self.keys.lake, lifecycle=[_query_results(), _superseded_after(30)])
         self.delivery = self._bucket("Delivery", self.keys.patients)

@@ -27,10 +27,13 @@ from infra.stacks.storage import StorageStack
 from infra.stages import StageConfig
 
 _SUBMISSIONS = "submissions/"
+_COHORTS = "cohorts/"
+_COHORT_FUNCTIONS = ("plan_genotyping", "conclude_cohort")
+_COHORT_JOBS = ("joint_genotype",)
 
 
 class WorkflowStack(PartStack):
-    """`sample_to_release`, `validate_ahead`, and what they call."""
+    """`sample_to_release`, `validate_ahead`, `joint_genotype`, and what they call."""
 
     def __init__(
         self,
@@ -54,8 +57,10 @@ class WorkflowStack(PartStack):
         self.functions = self._functions(storage, catalog)
         self.workflow = self._sample_to_release(compute)
         self.ahead = self._validate_ahead(compute)
+        self.cohorts = self._joint_genotype(compute)
         CfnOutput(self, "SampleToReleaseArn", value=self.workflow.state_machine.state_machine_arn)
         CfnOutput(self, "ValidateAheadArn", value=self.ahead.state_machine.state_machine_arn)
+        CfnOutput(self, "JointGenotypeArn", value=self.cohorts.state_machine.state_machine_arn)
         CfnOutput(self, "AlertsTopicArn", value=self.alerts.topic_arn)
 
     def _alerts(self) -> sns.Topic:
@@ -167,6 +172,26 @@ class WorkflowStack(PartStack):
                 memory_mib=1769,
                 timeout_s=120,
             ),
+            self._function(
+                "plan_genotyping",
+                environment={**drafts, "CALLING_PART_BYTES": str(self._stage.calling_part_bytes)},
+                permissions=[
+                    *references,
+                    *analysed,
+                    *write_objects(storage.analysis, prefix=_COHORTS),
+                    *read_items(table),
+                    *write_items(table),
+                ],
+                reads_sequences=True,
+                memory_mib=1769,
+                timeout_s=120,
+            ),
+            self._function(
+                "conclude_cohort",
+                environment={"ALERTS_TOPIC_ARN": self.alerts.topic_arn, **table_name},
+                permissions=[*read_items(table), *write_items(table), *publish(self.alerts.topic_arn, self._key)],
+                reads_sequences=True,
+            ),
             *(
                 self._function(
                     name,
@@ -185,14 +210,23 @@ class WorkflowStack(PartStack):
         return self._workflow(
             "sample_to_release",
             compute,
-            list(self.functions),
-            sorted(compute.job_by_name),
+            [function for function in self.functions if function not in _COHORT_FUNCTIONS],
+            sorted(set(compute.job_by_name) - set(_COHORT_JOBS)),
             numbers=_memory_of_jobs(self._stage),
             also=_run_children(self._names, "sample_to_release"),
         )
 
     def _validate_ahead(self, compute: ComputeStack) -> Workflow:
         return self._workflow("validate_ahead", compute, ["validate_files"], ["validate_files"])
+
+    def _joint_genotype(self, compute: ComputeStack) -> Workflow:
+        return self._workflow(
+            "joint_genotype",
+            compute,
+            list(_COHORT_FUNCTIONS),
+            list(_COHORT_JOBS),
+            also=_run_children(self._names, "joint_genotype"),
+        )
 
     def _workflow(
         self,
@@ -237,6 +271,7 @@ def _memory_of_jobs(stage: StageConfig) -> dict[str, str]:
     return {
         f"{_title(job)}{which}MemoryMib": str(memory_mib)
         for job, size in stage.job_sizes.items()
+        if job not in _COHORT_JOBS
         for which, memory_mib in (("", size.memory_mib), ("More", size.more_memory_mib))
     }
 

@@ -9,6 +9,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from strandline.aws.cohorts import CohortsTable
 from strandline.aws.executions import ValidationAhead, Workflow
 from strandline.aws.forecasting import PastRuns
 from strandline.aws.intake import Intake
@@ -87,6 +88,16 @@ class Deployment:
     def workflow(self) -> Workflow:
         """The sample_to_release state machine."""
         return Workflow(self._endpoint.client("stepfunctions"), self.outputs["SampleToReleaseArn"])
+
+    @cached_property
+    def cohorts(self) -> CohortsTable:
+        """What is kept of cohorts."""
+        return CohortsTable(*self.submissions.place)
+
+    @cached_property
+    def cohort_workflow(self) -> Workflow:
+        """The joint_genotype state machine."""
+        return Workflow(self._endpoint.client("stepfunctions"), self.outputs["JointGenotypeArn"], told="cohort_id")
 
     @cached_property
     def queries(self) -> AthenaQueries:

@@ -23,16 +23,17 @@ class ExecutionStatus:
 
 
 class Workflow:
-    """Starts and follows executions of `sample_to_release`."""
+    """Starts and follows executions of `sample_to_release`, or of another workflow that is told one id as `told`."""
 
-    def __init__(self, client: "SFNClient", state_machine_arn: str) -> None:
+    def __init__(self, client: "SFNClient", state_machine_arn: str, *, told: str = "submission_id") -> None:
         self._client = client
         self._arn = state_machine_arn
+        self._told = told
 
     def start(self, submission_id: str, attempt: int = 1) -> bool:
         """Start an attempt at a submission, counted from 1; False where it was started before."""
         name = execution_name(submission_id, attempt)
-        return _start(self._client, self._arn, name, {"submission_id": submission_id})
+        return _start(self._client, self._arn, name, {self._told: submission_id})
 
     def status(self, submission_id: str, attempt: int = 1) -> ExecutionStatus | None:
         """Return where the execution stands, or None where it never started."""

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import boto3
 from boto3.exceptions import S3UploadFailedError
@@ -23,6 +23,9 @@ from strandline.aws.submissions import Cause, SubmissionsTable
 from strandline.aws.workspace import Buckets, Workspace
 from strandline.errors import RejectedInputError, TemporaryError
 from strandline.reads.alignment import describe
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 INTERNAL_EXIT_CODE: Final = 70
 KILLED_EXIT_CODE: Final = 128 + signal.SIGKILL
@@ -53,28 +56,51 @@ def run_job(step: str, work: Callable[[Workspace], None], settings: JobSettings,
     once with more memory. The cause of a failure is kept with the submission under the name of the step, because Step
     Functions sees only the exit code.
     """
+    table = SubmissionsTable(open_dynamodb(), settings.submissions_table)
+    submission_id = settings.submission_id
+    return run_in_scratch(
+        step, submission_id, table, lambda scratch: work(Workspace(submission_id, table, buckets, scratch))
+    )
+
+
+class KeepsCauses(Protocol):
+    """Where the cause of a failure is kept, under what a job works on and the name of the step."""
+
+    def forget_failure(self, subject_id: str, step: str, /) -> None:
+        """Drop the cause of an earlier attempt."""
+
+    def record_failure(self, subject_id: str, cause: Cause, /) -> None:
+        """Keep the cause of this one."""
+
+
+def open_dynamodb() -> "DynamoDBClient":
+    """Return the client that a job's table is read and written with."""
+    return boto3.client("dynamodb", config=_CLIENT_CONFIG)
+
+
+def run_in_scratch(step: str, subject_id: str, causes: KeepsCauses, work: Callable[[Path], None]) -> int:
+    """Do the work for a submission or a cohort in a scratch folder and return the exit code, as `run_job` does."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
-    logger.info("%s begins for submission %s", step, settings.submission_id)
-    table = SubmissionsTable(boto3.client("dynamodb", config=_CLIENT_CONFIG), settings.submissions_table)
+    logger.info("%s begins for %s", step, subject_id)
     with TemporaryDirectory(prefix="strandline-") as scratch:
         try:
-            table.forget_failure(settings.submission_id, step)
-            work(Workspace(settings.submission_id, table, buckets, Path(scratch)))
+            causes.forget_failure(subject_id, step)
+            work(Path(scratch))
         except Exception as error:
             code, cause = _explain(error, step, Path(scratch))
             if code == INTERNAL_EXIT_CODE and not isinstance(error, subprocess.CalledProcessError):
                 logger.exception("%s failed", step)  # a tool's command line names the sample: it stays out of the log
             logger.error("%s: %s", cause.code, cause.message)
-            _record(table, settings.submission_id, cause)
+            _record(causes, subject_id, cause)
             return code
     logger.info("%s is done", step)
     return 0
 
 
-def _record(table: SubmissionsTable, submission_id: str, cause: Cause) -> None:
+def _record(causes: KeepsCauses, subject_id: str, cause: Cause) -> None:
     """Keep the cause; where even that fails, the exit code still says whether to try again."""
     try:
-        table.record_failure(submission_id, cause)
+        causes.record_failure(subject_id, cause)
     except (ClientError, BotoCoreError):
         logger.exception("the cause could not be recorded")
 

@@ -35,7 +35,7 @@ def make_calling_plan(
     plan = plan_calling(
         read_crai(index),
         bundle.length_by_contig,
-        _read_regions(submission_id, analysis, bundle.length_by_contig),
+        read_regions(submission_id, analysis, bundle.length_by_contig),
         part_bytes=part_bytes,
         side_by_side=side_by_side,
     )
@@ -58,7 +58,8 @@ def read_calling_plan(workspace: Workspace) -> CallingPlan:
     return CallingPlan.model_validate_json(workspace.fetch(Artifact.CALLING_PLAN).read_bytes())
 
 
-def _read_regions(submission_id: str, analysis: S3Objects, length_by_contig: dict[str, int]) -> list[Region] | None:
+def read_regions(submission_id: str, analysis: S3Objects, length_by_contig: dict[str, int]) -> list[Region] | None:
+    """Return the regions of a submission, None where it was analysed everywhere."""
     key = artifact_key(submission_id, Artifact.REGIONS)
     if not analysis.exists(key):
         return None

@@ -150,6 +150,35 @@ class CallingJobSettings(VariantsJobSettings):
     part: int = Field(default=0, ge=0)
 
 
+class CohortPlanningSettings(_Settings):
+    """Of `plan_genotyping`: a cohort is genotyped in parts, each of so many bytes of its CRAMs as `cohorts` weighs."""
+
+    analysis_bucket: str
+    references_bucket: str
+    submissions_table: str
+    calling_part_bytes: int = Field(gt=0)
+
+
+class CohortConclusionSettings(_Settings):
+    """Of `conclude_cohort`."""
+
+    submissions_table: str
+    alerts_topic_arn: str
+
+
+class CohortJobSettings(_Settings):
+    """Of `joint_genotype`. `part`, counted from 1, is one part of the plan; 0 is all of it, `gather` its parts."""
+
+    cohort_id: str
+    submissions_table: str
+    threads: int = Field(gt=0)
+    code_version: str
+    references_bucket: str
+    analysis_bucket: str
+    part: int = Field(default=0, ge=0)
+    gather: bool = False
+
+
 class LakeJobSettings(JobSettings):
     """Of `load_lake`."""
 

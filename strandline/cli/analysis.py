@@ -79,11 +79,16 @@ COMMAND_CLASS: Final = PairsCommand  # what `strandline.cli.main` makes the comm
 
 
 def run_sample(
-    sample: Annotated[str, typer.Option("--sample", help="Sample id: letters, digits, '_', '-', single dots.")],
-    reference: Annotated[
-        Path, typer.Option("--reference", help="FASTA, folder of a bundle, or NAME[/VERSION] of a registered one.")
-    ],
     out: Annotated[Path, typer.Option("--out", help="Folder for the results; made where it is absent.")],
+    sample: Annotated[
+        str | None, typer.Option("--sample", help="Sample id: letters, digits, '_', '-', single dots.")
+    ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option("--reference", help="FASTA, folder of a bundle, or NAME[/VERSION] of a registered one."),
+    ] = None,
+    sheet: Annotated[Path | None, typer.Option("--sheet", help="Samples of a family, in place of --sample.")] = None,
+    pedigree: Annotated[Path | None, typer.Option("--pedigree", help="PED file of the family in --sheet.")] = None,
     reads: Annotated[
         list[Path] | None,
         typer.Option("--reads", metavar="R1 R2", help="First and second mates, FASTQ[.gz]; once for each lane."),
@@ -105,8 +110,19 @@ def run_sample(
 ) -> None:
     """Take one sample, of one lane or several, from reads to a drafted report through the deployed workflow.
 
+    With --sheet and --pedigree a family, whose members are then genotyped together.
+
     Example: strandline run --sample HG002 --reads R1.fq.gz R2.fq.gz --reference ref.fa.gz --out results
     """
+    if sheet or pedigree:
+        if not (sheet and pedigree) or sample or reads or aligned:
+            raise typer.BadParameter("a family takes --sheet and --pedigree, and no --sample, --reads or --aligned")
+        from strandline.cli.cohort import run_family  # noqa: PLC0415 - it needs this module
+
+        run_family(sheet, pedigree, out, reference=reference, regions=regions, stage=stage)
+        return
+    if not sample or not reference:
+        raise typer.BadParameter("give --sample and --reference, or the --sheet and --pedigree of a family")
     lanes = read_lanes(reads or [], read_groups or [], aligned)
     given = SampleInput(declare_sample(sample, sex=sex), lanes, reference, regions)
     deployment = connect(stage, start=True)

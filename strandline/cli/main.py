@@ -36,6 +36,7 @@ COMMANDS: Final = {  # command to module and function; only the asked one is imp
     "fhir": ("drafts", "fhir"),
     "report": ("drafts", "report"),
     "qc": ("qc", "qc"),
+    "cohort": ("cohort", "app"),
 }
 
 

@@ -14,7 +14,7 @@ OUTPUTS = {
     },
     "catalog": {"SubmissionsTable", "GlueDatabase", "AthenaWorkgroup"},
     "compute": {"CpuQueueArn", "GpuQueueArn"},
-    "workflow": {"SampleToReleaseArn", "ValidateAheadArn", "AlertsTopicArn"},
+    "workflow": {"JointGenotypeArn", "SampleToReleaseArn", "ValidateAheadArn", "AlertsTopicArn"},
     "intake": {"IntakeQueueUrl", "IntakeDeadLetterUrl"},
     "api": {"IngestUrl"},
 }

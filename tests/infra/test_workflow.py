@@ -103,11 +103,12 @@ def test_every_job_state_has_its_image_and_every_function_state_its_folder():
     assert used["Function"] <= {folder.parent.name for folder in (ROOT / "lambdas").glob("*/handler.py")}
 
 
-def test_a_job_is_told_its_submission_and_the_cpu_queue():
+def test_a_job_is_told_its_submission_or_cohort_and_the_cpu_queue():
     for path, task in tasks().items():
         if task["Resource"] == SUBMIT_JOB:
             environment = task["Parameters"]["ContainerOverrides"]["Environment"]
-            assert "SUBMISSION_ID" in {variable["Name"] for variable in environment}, path
+            subject = "COHORT_ID" if path.startswith("joint_genotype") else "SUBMISSION_ID"
+            assert subject in {variable["Name"] for variable in environment}, path
             assert task["Parameters"]["JobQueue"] == "${CpuQueueArn}", path
 
 

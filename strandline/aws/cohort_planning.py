@@ -1,0 +1,64 @@
+"""The parts that a cohort is genotyped in: made from the index of one member's CRAM, kept in the cohort's folder."""
+
+from typing import Final
+
+from strandline.aws.cohorts import CohortsTable
+from strandline.aws.objects import S3Objects
+from strandline.aws.planning import read_regions
+from strandline.aws.submissions import SubmissionsTable
+from strandline.aws.workspace import read_bundle
+from strandline.errors import RejectedInputError
+from strandline.journey import Artifact, CohortArtifact, artifact_key, cohort_key
+from strandline.variants.scattering import CallingPlan, plan_calling, read_crai
+
+_LIGHTER: Final = 8
+"""A part of a cohort takes as many times the bytes of reads as one of a sample: most are not looked at."""
+
+_INDEX_LIMIT_BYTES: Final = 64 << 20
+
+
+def make_genotyping_plan(
+    cohort_id: str,
+    *,
+    cohorts: CohortsTable,
+    submissions: SubmissionsTable,
+    analysis: S3Objects,
+    references: S3Objects,
+    part_bytes: int,
+) -> CallingPlan:
+    """Divide a cohort into parts and keep that; the reads of its first member say where there is how much to do.
+
+    Args:
+        cohort_id: whose.
+        cohorts: the request.
+        submissions: the members.
+        analysis: holds their CRAMs and takes the plan.
+        references: holds their bundle.
+        part_bytes: of CRAM that a sample is called in at once.
+
+    Raises:
+        RejectedInputError: `cohort_unknown`, `object_missing` or `cram_index_invalid`.
+    """
+    request = cohorts.request(cohort_id)
+    first = request.members[0].submission_id
+    bundle = read_bundle(references, submissions.manifest(first))
+    sizes = [_size(analysis, member.submission_id) for member in request.members]
+    index = analysis.read(artifact_key(first, Artifact.ALIGNED_INDEX), limit_bytes=_INDEX_LIMIT_BYTES)
+    regions = None if request.different_regions else read_regions(first, analysis, bundle.length_by_contig)
+    plan = plan_calling(
+        read_crai(index),
+        bundle.length_by_contig,
+        regions,
+        part_bytes=max(1, part_bytes * _LIGHTER * sizes[0] // sum(sizes)),
+    )
+    key = cohort_key(cohort_id, CohortArtifact.PLAN)
+    analysis.write(key, plan.model_dump_json().encode(), content_type="application/json")
+    return plan
+
+
+def _size(analysis: S3Objects, submission_id: str) -> int:
+    key = artifact_key(submission_id, Artifact.ALIGNED)
+    found = analysis.current(key)
+    if found is None:
+        raise RejectedInputError("object_missing", f"{key} is not there: run the step that makes it again")
+    return max(1, found.size_bytes)
