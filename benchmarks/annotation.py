@@ -178,30 +178,49 @@ def _draw(rng: random.Random, bases: ContigBases, start: int, end: int) -> Edit 
     return None if "N" in ref else edit_of(place, ref, ref[0] + inserted)
 
 
-def compare_with_package(data: Path, python: Path) -> dict[str, Any]:
-    """Name variants of the genes at the beginning of chromosome 20 (GRCh37), and have the package name them."""
-    folder = data / "b37_chr20_0-1M"
+def compare_with_package(data: Path, python: Path) -> dict[str, dict[str, Any]]:
+    """Name random variants on real gene models of both strands, and have the package name them."""
+    answers: dict[str, dict[str, Any]] = {}
     with TemporaryDirectory() as scratch:
-        fasta, names = Path(scratch) / "bases.fa", Path(scratch) / "names.tsv"
-        fasta.write_bytes(gzip.decompress((folder / "hs37d5_chr20_1_1000000.fa.gz").read_bytes()))
-        pysam.faidx(str(fasta))
-        genes = folder / "chr20.b37.0-1M.ensembl.gff3"
-        write_names(fasta, genes, "20", "NC_000020.10", names, seed=7)
-        peer = Path(__file__).with_name("hgvs_peer.py")
-        command = [str(python), "-W", "ignore", str(peer), *map(str, (fasta, genes, "20", "NC_000020.10", names))]
-        answer: dict[str, Any] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-        return answer
+        for build, contig, accession, fasta, genes in _gene_models(data, Path(scratch)):
+            names = Path(scratch) / f"{build}.tsv"
+            write_names(fasta, genes, contig, accession, names, seed=7)
+            peer = Path(__file__).with_name("hgvs_peer.py")
+            command = [str(python), "-W", "ignore", str(peer), *map(str, (fasta, genes, contig, accession, names))]
+            answers[build] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    return answers
+
+
+def _gene_models(data: Path, folder: Path) -> Iterator[tuple[Build, str, str, Path, Path]]:
+    """Yield the beginning of chromosome 20 (GENCODE 19) and that of chromosome 21 (Ensembl), with their bases."""
+    genes = data / "b37_chr20_0-1M"
+    yield (
+        Build.GRCH37,
+        "20",
+        "NC_000020.10",
+        _unpack(genes / "hs37d5_chr20_1_1000000.fa.gz", folder),
+        (genes / "chr20.b37.0-1M.ensembl.gff3"),
+    )
+    ensembl = folder / "chr21.gff3"
+    ensembl.write_bytes(gzip.decompress((data / "annot" / "ensembl.grch38.chr21.gff3.gz").read_bytes()))
+    bases = data / "grch38_chr20_0-10M" / "grch38.chr20_and_21_10M.fa.gz"
+    yield Build.GRCH38, "21", "NC_000021.9", _unpack(bases, folder), ensembl
+
+
+def _unpack(fasta: Path, folder: Path) -> Path:
+    """Return a plain, indexed copy whose contigs have Ensembl's names."""
+    plain = folder / fasta.name.removesuffix(".gz")
+    plain.write_bytes(gzip.decompress(fasta.read_bytes()).replace(b">chr", b">"))
+    pysam.faidx(str(plain))
+    return plain
 
 
 def time_annotation(data: Path) -> dict[str, float]:
     """Return the seconds that annotation of 10,000 calls takes, with gene models of a whole chromosome."""
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        fasta, genes = folder / "bases.fa", folder / "genes.gff3.gz"
-        text = gzip.decompress((data / "grch38_chr20_0-10M" / "grch38.chr20_and_21_10M.fa.gz").read_bytes())
-        fasta.write_bytes(text.replace(b">chr", b">"))
-        pysam.faidx(str(fasta))
-        genes.write_bytes((data / "annot" / "ensembl.grch38.chr21.gff3.gz").read_bytes())
+        fasta = _unpack(data / "grch38_chr20_0-10M" / "grch38.chr20_and_21_10M.fa.gz", folder)
+        genes = data / "annot" / "ensembl.grch38.chr21.gff3.gz"
         calls = _write_calls(fasta, folder)
         began = time.monotonic()
         annotate_variants(
@@ -251,7 +270,7 @@ def main() -> int:
         any(found[name]["snv_compared"] != found[name]["snv_equal"] for name in ("clinvar_grch38", "clinvar_grch37")),
         found["annotation"]["seconds"] > _LONGEST_S,
     ]
-    if peer := found.get("package_hgvs"):
+    for peer in found.get("package_hgvs", {}).values():
         missed += [peer["g"] != peer["compared"], peer["c"] != peer["compared"], peer["p"] < 0.99 * peer["compared"]]
     return int(any(missed))
 

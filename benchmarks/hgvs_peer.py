@@ -130,7 +130,7 @@ def compare(files: Files, names: Path) -> dict[str, Any]:
         try:
             theirs_c = mapper.g_to_c(shift[is_forward].normalize(variant), transcript, "splign")
             theirs = (_plain(shift[True].normalize(variant)), _plain(theirs_c), _plain(mapper.c_to_p(theirs_c)))
-        except refusal:  # such as one that reaches beyond the transcript when it is moved
+        except (refusal, NotImplementedError):  # beyond the transcript when moved; a stop codon inside
             counts["refused"] += 1
             continue
         if "inv" in theirs[0]:

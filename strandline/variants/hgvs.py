@@ -13,7 +13,7 @@ from typing import Final
 
 import pysam
 
-from strandline.variants.protein_names import STOP_CODONS, name_protein_change
+from strandline.variants.protein_names import STOP_CODONS, UNTOLD, name_protein_change
 from strandline.variants.transcripts import Transcript
 
 _CHUNK_SHIFT: Final = 18  # 262,144 bases
@@ -151,12 +151,15 @@ def name_on_transcript(edit: Edit, transcript: Transcript, bases: ContigBases) -
     it begins inside a codon, is not all that the exons hold, or begins with no ATG and no base before it, as an
     incomplete one does.
     """
-    start, end = transcript.start0, transcript.end0
-    if edit.start0 < start or edit.end0 > end or (not edit.deleted and not start < edit.start0 < end):
+    if edit.start0 < transcript.start0 or edit.end0 > transcript.end0:
         return None
-    inside = (start, end) if edit.deleted else (start + 1, end - 1)
-    rightmost, leftmost = move_right(edit, bases, inside[1]), move_left(edit, bases, inside[0])
+    rightmost, leftmost = (
+        move_right(edit, bases, transcript.end0),
+        move_left(edit, bases, transcript.start0),
+    )
     moved = rightmost if transcript.is_forward else leftmost
+    if not moved.deleted and not _is_between_or_copy(moved, transcript, bases):
+        return None
     if transcript.coding is None:
         return TranscriptNames("n." + _describe_spliced(moved, transcript, bases, 0, transcript.length), None)
     coded = _coding_sequence(transcript, bases)
@@ -166,6 +169,14 @@ def name_on_transcript(edit: Edit, transcript: Transcript, bases: ContigBases) -
     coding = "c." + _describe_spliced(moved, transcript, bases, *span)
     protein = _protein(moved, (leftmost.start0, rightmost.end0), transcript, spliced, span)
     return TranscriptNames(coding, protein)
+
+
+def _is_between_or_copy(edit: Edit, transcript: Transcript, bases: ContigBases) -> bool:
+    """Tell whether an insertion lies between two bases of a transcript, or copies its first or last ones."""
+    if transcript.start0 < edit.start0 < transcript.end0:
+        return True
+    limits = (transcript.start0, transcript.end0)
+    return _copied(edit, bases, is_forward=transcript.is_forward, limits=limits) is not None
 
 
 def _describe_spliced(edit: Edit, transcript: Transcript, bases: ContigBases, first: int, end: int) -> str:
@@ -194,9 +205,7 @@ def _describe(
 
     inserted = edit.inserted if is_forward else reverse_complement(edit.inserted)
     if not edit.deleted:
-        length = len(edit.inserted)
-        copied = (edit.start0 - length, edit.start0) if is_forward else (edit.start0, edit.start0 + length)
-        if limits[0] <= copied[0] and copied[1] <= limits[1] and bases.fetch(*copied) == edit.inserted:
+        if copied := _copied(edit, bases, is_forward=is_forward, limits=limits):
             return f"{interval(*copied)}dup"
         return f"{interval(edit.start0 - 1, edit.start0 + 1)}ins{inserted}"
     if not inserted:
@@ -207,16 +216,23 @@ def _describe(
     return f"{interval(edit.start0, edit.end0)}delins{inserted}"
 
 
+def _copied(edit: Edit, bases: ContigBases, *, is_forward: bool, limits: tuple[int, int]) -> tuple[int, int] | None:
+    """Return the bases before an insertion, in the direction of naming, where it is a copy of them; else None."""
+    length = len(edit.inserted)
+    start, end = (edit.start0 - length, edit.start0) if is_forward else (edit.start0, edit.start0 + length)
+    is_copy = limits[0] <= start and end <= limits[1] and bases.fetch(start, end) == edit.inserted
+    return (start, end) if is_copy else None
+
+
 def _protein(
     moved: Edit, reach: tuple[int, int], transcript: Transcript, spliced: str, span: tuple[int, int]
 ) -> str | None:
     """Name the effect on the protein of an edit whose equal places reach over `reach` (0-based, half-open)."""
+    if not moved.deleted and moved.start0 in {transcript.start0, transcript.end0}:
+        return None  # a copy behind the transcript's last base
     exon = transcript.exon_at(moved.start0 if moved.deleted else moved.start0 - 1)
-    is_inside = exon is not None and (
-        exon[0] <= reach[0] and reach[1] <= exon[1] if moved.deleted else exon[0] < reach[0] and reach[1] < exon[1]
-    )
-    if not is_inside:
-        return "p.?" if _touches_coding_or_splice_site(reach, transcript) else None
+    if exon is None or not _is_inside(moved, reach, exon, transcript):
+        return UNTOLD if _touches_exon_or_splice_site(reach, transcript) else None
     first_base = moved.start0 if transcript.is_forward else moved.end0 - 1
     if not moved.deleted and not transcript.is_forward:
         first_base = moved.start0 - 1  # an insertion lies before the base that follows it in transcription
@@ -227,19 +243,17 @@ def _protein(
     return name_protein_change(spliced[span[0] :], span[1] - span[0], offset - span[0], len(moved.deleted), inserted)
 
 
-def _touches_coding_or_splice_site(reach: tuple[int, int], transcript: Transcript) -> bool:
-    """Tell whether any of the places touches a base that is translated or one of two beside an exon."""
-    if transcript.coding is None:
-        return False
-    touched = (reach[0] - 1, reach[1] + 1) if reach[0] == reach[1] else reach
-    for start, end in transcript.exons:
-        if touched[0] < end + _SPLICE_SITE and start - _SPLICE_SITE < touched[1]:
-            first, last = max(start, touched[0]), min(end, touched[1])
-            reaches_out = touched[0] < start or touched[1] > end
-            coded = max(first, transcript.coding[0]) < min(last, transcript.coding[1])
-            if reaches_out or coded:
-                return True
-    return False
+def _is_inside(edit: Edit, reach: tuple[int, int], exon: tuple[int, int], transcript: Transcript) -> bool:
+    """Tell whether all places of an edit lie in an exon; an insertion beside one does at the ends of the transcript."""
+    if edit.deleted:
+        return exon[0] <= reach[0] and reach[1] <= exon[1]
+    after_start = exon[0] < reach[0] or exon[0] == transcript.start0
+    return after_start and (reach[1] < exon[1] or exon[1] == transcript.end0)
+
+
+def _touches_exon_or_splice_site(reach: tuple[int, int], transcript: Transcript) -> bool:
+    """Tell whether a place of an edit touches an exon, or one of the two bases beside it."""
+    return any(reach[0] < end + _SPLICE_SITE and start - _SPLICE_SITE < reach[1] for start, end in transcript.exons)
 
 
 @lru_cache(64)

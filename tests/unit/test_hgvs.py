@@ -62,6 +62,11 @@ def edit_at(bases: ContigBases, transcript: Transcript, offset: int, deleted: in
         pytest.param(63, 1, "A", "c.*1G>A", None, id="Numbering: behind the stop codon"),
         pytest.param(60, 1, "C", "c.31T>C", "p.(Ter11GlnextTer?)", id="Protein extension: extTer?"),
         pytest.param(8, 1, "C", "c.5A>C", "p.(Glu2Ala)", id="Protein substitution"),
+        pytest.param(14, 2, "", "c.9+2_9+3del", "p.?", id="Protein deletion: the second base of an intron"),
+        pytest.param(15, 2, "", "c.9+3_9+4del", None, id="the third and fourth base of an intron"),
+        pytest.param(15, 0, "C", "c.9+2_9+3insC", None, id="behind the second base of an intron"),
+        pytest.param(65, 0, "GC", "c.*3_*4dup", None, id="DNA duplication: of the transcript's last bases"),
+        pytest.param(67, 0, "T", None, None, id="DNA insertion: behind the transcript's last base"),
     ],
 )
 def test_positions_and_changes_are_written_as_the_nomenclature_does_on_both_strands(
@@ -69,8 +74,7 @@ def test_positions_and_changes_are_written_as_the_nomenclature_does_on_both_stra
 ):
     for bases, transcript in both_strands(tmp_path, EXONS, INTRONS, leader=LEADER, coded=CODED):
         names = name_on_transcript(edit_at(bases, transcript, offset, deleted, inserted), transcript, bases)
-        assert names is not None
-        assert (names.coding, names.protein) == (coding, protein)
+        assert (names and names.coding, names and names.protein) == (coding, protein)
 
 
 def test_a_base_that_ends_one_exon_and_begins_the_next_stays_in_its_exon(tmp_path):
