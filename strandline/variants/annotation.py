@@ -15,6 +15,7 @@ import pysam
 
 from strandline.reads.reference_bundle import ReferenceRole
 from strandline.reads.tools import run_pipeline, tool_command
+from strandline.variants.accounting import check_none_is_lost
 from strandline.variants.naming import SequenceNames, write_names
 from strandline.variants.transcripts import GeneModels
 
@@ -68,6 +69,7 @@ def annotate_variants(
 
     Raises:
         subprocess.CalledProcessError: where a tool failed.
+        LostRecordsError: where a call is missing or stands there twice.
     """
     with TemporaryDirectory(dir=output.parent) as folder:
         scratch = Path(folder)
@@ -82,6 +84,7 @@ def annotate_variants(
             models = GeneModels(sources.gene_models, [contig for contig, _, _ in windows], split)
         write_names(effects, output, reference, models, names, header=header)
     run_pipeline([[*tool_command("bcftools"), "index", "-t", "-f", str(output)]])
+    check_none_is_lost([vcf], output)
 
 
 def normalise_command(reference: Path, source: Path, windows: Path, output: Path) -> list[str]:

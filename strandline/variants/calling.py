@@ -9,6 +9,7 @@ from typing import Final
 
 from strandline.landing.regions import Region, parse_regions
 from strandline.reads.tools import run_pipeline, tool_command
+from strandline.variants.accounting import check_none_is_lost
 from strandline.variants.refinement import refine_gvcf
 
 _DEEPEST: Final = "1000"  # reads a position; a pile of repeats would otherwise take all memory
@@ -88,8 +89,10 @@ def gather_calls(reference: Path, parts: Sequence[Path], *, gvcf: Path, vcf: Pat
 
     Raises:
         subprocess.CalledProcessError: where a tool failed.
+        LostRecordsError: where a record of a part is missing or stands there twice.
     """
     run_pipeline(gather_commands(parts, gvcf))
+    check_none_is_lost(parts, gvcf)
     finish_calls(reference, gvcf, vcf)
 
 

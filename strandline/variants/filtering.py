@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from strandline.reads.tools import run_pipeline, tool_command
+from strandline.variants.accounting import check_none_is_lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ def filter_variants(vcf: Path, output: Path) -> None:
 
     Raises:
         subprocess.CalledProcessError: where a tool failed.
+        LostRecordsError: where a record was dropped.
     """
     run_pipeline(filter_commands(vcf, output))
+    check_none_is_lost([vcf], output)
     run_pipeline([[*tool_command("bcftools"), "index", "-t", "-f", str(output)]])
