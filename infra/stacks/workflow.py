@@ -212,7 +212,7 @@ class WorkflowStack(PartStack):
             compute,
             [function for function in self.functions if function not in _COHORT_FUNCTIONS],
             sorted(set(compute.job_by_name) - set(_COHORT_JOBS)),
-            numbers=_memory_of_jobs(self._stage),
+            numbers=_memory_of_jobs(self._stage, sorted(set(compute.job_by_name) - set(_COHORT_JOBS))),
             also=_run_children(self._names, "sample_to_release"),
         )
 
@@ -225,6 +225,7 @@ class WorkflowStack(PartStack):
             compute,
             list(_COHORT_FUNCTIONS),
             list(_COHORT_JOBS),
+            numbers=_memory_of_jobs(self._stage, _COHORT_JOBS),
             also=_run_children(self._names, "joint_genotype"),
         )
 
@@ -266,13 +267,15 @@ def _title(name: str) -> str:
     return "".join(word.title() for word in name.split("_"))
 
 
-def _memory_of_jobs(stage: StageConfig) -> dict[str, str]:
+def _memory_of_jobs(stage: StageConfig, jobs: Sequence[str]) -> dict[str, str]:
     """Return what each job is given at first, and what where it ran out of that."""
     return {
         f"{_title(job)}{which}MemoryMib": str(memory_mib)
-        for job, size in stage.job_sizes.items()
-        if job not in _COHORT_JOBS
-        for which, memory_mib in (("", size.memory_mib), ("More", size.more_memory_mib))
+        for job in jobs
+        for which, memory_mib in (
+            ("", stage.job_sizes[job].memory_mib),
+            ("More", stage.job_sizes[job].more_memory_mib),
+        )
     }
 
 

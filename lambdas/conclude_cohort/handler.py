@@ -14,7 +14,7 @@ from strandline.aws.conclusions import Alerts
 from strandline.aws.settings import CohortConclusionSettings
 from strandline.aws.submissions import Cause
 from strandline.aws.telemetry import logger, metrics, tracer
-from strandline.causes import GivenCause, Verdict, explain_failure
+from strandline.causes import TOO_MANY_PARTS_FAILED, Conclusion, GivenCause, Verdict, explain_failure
 
 
 class CaughtError(BaseModel, frozen=True, hide_input_in_errors=True):
@@ -25,10 +25,14 @@ class CaughtError(BaseModel, frozen=True, hide_input_in_errors=True):
 
 
 class CohortEnd(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
-    """What the state machine hands over; no error where all went well."""
+    """What the state machine hands over; no error where all went well.
+
+    `part_of` is the step that a part which failed belongs to: its cause is kept, and the cohort goes on to fail.
+    """
 
     cohort_id: str
     step: str
+    part_of: str | None = None
     error: CaughtError | None = None
 
 
@@ -60,14 +64,25 @@ def lambda_handler(event: CohortEnd, context: LambdaContext) -> dict[str, str]:
     if event.error is None:
         move(event, CohortState.GENOTYPED, "Every member is genotyped")
         return {"state": CohortState.GENOTYPED, "code": "", "message": ""}
-    recorded = cohorts().failure(event.cohort_id, event.step)
-    given = GivenCause(recorded.code, recorded.message) if recorded else None
-    found = explain_failure(event.step, event.error.error, event.error.cause, given)
+    found = explain(event, event.error)
+    if event.part_of:
+        cohorts().record_part_failure(event.cohort_id, event.part_of, found)
+        return {"state": CohortState.GENOTYPING, "code": found.code, "message": found.message}
     state = CohortState.REFUSED if found.verdict is Verdict.QUARANTINED else CohortState.FAILED
     move(event, state, found.message, Cause(found.code, found.message, event.step))
     if state is CohortState.FAILED:
         alerts().send(f"Cohort failed: {found.code}", f"cohort {event.cohort_id}, {event.step}: {found.message}")
     return {"state": state, "code": found.code, "message": found.message}
+
+
+def explain(event: CohortEnd, error: CaughtError) -> Conclusion:
+    """Say why, as the step did where it could."""
+    of_part = cohorts().part_failure(event.cohort_id, event.step)
+    if of_part and error.error == TOO_MANY_PARTS_FAILED:
+        return of_part
+    recorded = cohorts().failure(event.cohort_id, event.step)
+    given = GivenCause(recorded.code, recorded.message) if recorded else None
+    return explain_failure(event.step, error.error, error.cause, given)
 
 
 def move(event: CohortEnd, state: CohortState, why: str, cause: Cause | None = None) -> None:

@@ -91,7 +91,7 @@ def run_cohort_job(settings: CohortJobSettings, buckets: Buckets) -> int:
     def work(scratch: Path) -> None:
         do_cohort_step(CohortWorkspace(cohort_id, cohorts, buckets, scratch, submissions), settings)
 
-    return run_in_scratch(state_name(settings), cohort_id, cohorts, work)
+    return run_in_scratch(step_name(settings), cohort_id, cohorts, work)
 
 
 def do_cohort_step(workspace: CohortWorkspace, settings: CohortJobSettings) -> None:
@@ -103,7 +103,7 @@ def do_cohort_step(workspace: CohortWorkspace, settings: CohortJobSettings) -> N
     """
     cohorts, cohort_id = workspace.cohorts, workspace.cohort_id
     part = settings.part
-    name = f"{state_name(settings)}.{part}" if part else state_name(settings)
+    name = step_name(settings)
     request, members = workspace.open_members()
     plan = workspace.plan()
     made_from = {
@@ -124,11 +124,11 @@ def do_cohort_step(workspace: CohortWorkspace, settings: CohortJobSettings) -> N
     cohorts.keep_made(cohort_id, name, key)
 
 
-def state_name(settings: CohortJobSettings) -> str:
-    """Return the name of the state that a job runs for."""
+def step_name(settings: CohortJobSettings) -> str:
+    """Return the name of the state that a job runs for, of a part with its number."""
     if settings.gather:
         return "GatherGenotypes"
-    return "GenotypeParts" if settings.part else "JointGenotype"
+    return f"GenotypeParts.{settings.part}" if settings.part else "JointGenotype"
 
 
 def genotype_members(

@@ -8,6 +8,7 @@ One item collection a cohort, partition key `pk` = `COHORT#{id}`:
 | `REQUEST` | members with the keys of the steps that their files come from, relations, reference |
 | `CHANGE#{version}` | who moved the state when, from what to what, and why; written in the transaction of the move |
 | `FAILURE#{step}` | the cause that a step gave before it ended |
+| `PARTFAILURE#{step}` | why a part of a step failed, as it was concluded |
 | `STEP#{name}` | the key of the outputs that lie in the cohort's folder now |
 
 The id is a digest of the request: the same members, made from the same, with the same pedigree, are one cohort.
@@ -16,7 +17,7 @@ The id is a digest of the request: the same members, made from the same, with th
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -25,6 +26,7 @@ from pydantic import BaseModel, ConfigDict
 
 from strandline.aws.submission_items import SubmissionItems, iso_time
 from strandline.aws.submission_states import Cause
+from strandline.causes import Conclusion, Verdict
 from strandline.errors import RejectedInputError, TemporaryError
 from strandline.landing.manifest import ReferenceName
 from strandline.variants.joint_pedigree import Relation
@@ -191,6 +193,16 @@ class CohortsTable(SubmissionItems):
     def forget_failure(self, cohort_id: str, step: str) -> None:
         """Drop the cause of an earlier attempt, so that it is not taken for this one's."""
         self._client.delete_item(TableName=self._table, Key=_key(cohort_id, f"FAILURE#{step}"))
+
+    def record_part_failure(self, cohort_id: str, step: str, conclusion: Conclusion) -> None:
+        """Keep why a part of a step failed: the workflow is told only that one did. The last one stays."""
+        words = {name: {"S": str(value)} for name, value in asdict(conclusion).items()}
+        self._client.put_item(TableName=self._table, Item={**_key(cohort_id, f"PARTFAILURE#{step}"), **words})
+
+    def part_failure(self, cohort_id: str, step: str) -> Conclusion | None:
+        """Return why a part of a step failed, or None where none did."""
+        item = self._item(cohort_id, f"PARTFAILURE#{step}")
+        return Conclusion(Verdict(item["verdict"]["S"]), item["code"]["S"], item["message"]["S"]) if item else None
 
     def made(self, cohort_id: str, step: str) -> str | None:
         """Return the key of the outputs of a step that lie in the cohort's folder now."""

@@ -32,7 +32,11 @@ PedigreeOption = Annotated[
 ]
 FormatOption = Annotated[OutputFormat, typer.Option("--format")]
 
-app = typer.Typer(help="Genotype samples together.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Samples genotyped together.\n\nExample: strandline cohort genotype HG002 HG003 HG004 --out family",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 
 @app.command()

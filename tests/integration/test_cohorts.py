@@ -176,6 +176,17 @@ def test_a_failure_is_kept_in_words_with_the_cohort(asked, cohorts, handler, aws
     assert len(aws.alerts()) == alerts
 
 
+def test_why_a_part_failed_is_why_its_cohort_did(asked, cohorts, handler):
+    conclude, step = handler("conclude_cohort"), "GenotypeParts"
+    cohorts.record_failure(asked.cohort_id, Cause("member_changed", "ask again", f"{step}.2"))
+    conclude({"cohort_id": asked.cohort_id, "step": f"{step}.2", "part_of": step, "error": JOB_ENDED})
+    assert cohorts.get(asked.cohort_id).state is C.REQUESTED
+    too_many = {"Error": "States.ExceedToleratedFailureThreshold", "Cause": "a part failed"}
+    conclude({"cohort_id": asked.cohort_id, "step": step, "error": too_many})
+    found = cohorts.get(asked.cohort_id)
+    assert (found.state, found.cause.code) == (C.REFUSED, "member_changed")
+
+
 def test_a_member_that_was_analysed_anew_stops_the_job_in_words(asked, cohorts, aws):
     plan = CallingPlan(parts=()).model_dump_json().encode()
     aws.bucket("analysis").write(cohort_key(asked.cohort_id, CohortArtifact.PLAN), plan)

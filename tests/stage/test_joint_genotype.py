@@ -6,12 +6,13 @@ import pytest
 
 from strandline.aws.cohort_requests import make_request
 from strandline.aws.cohorts import CohortState
-from strandline.cli.cohort import genotype_cohort
+from strandline.cli.cohort import RESULTS, genotype_cohort
 from strandline.errors import RejectedInputError
 from strandline.journey import CohortArtifact, SubmissionState, artifact_key
 from strandline.synthetic.reads import write_reads
 from strandline.variants.joint_pedigree import read_pedigree
 from strandline.variants.joint_trios import Confidence
+from tests.stage.test_command_line import run
 
 PLANNER = "strandline-local-plan-genotyping"
 PEDIGREE = b"F SYN-CHILD SYN-FATHER SYN-MOTHER 2 0\nF SYN-FATHER 0 0 1 0\nF SYN-MOTHER 0 0 2 0\n"
@@ -19,14 +20,28 @@ RELATIONS = read_pedigree(PEDIGREE, "trio.ped")
 
 
 @pytest.fixture(scope="module")
-def trio(lab, tmp_path_factory):
-    """The submission ids of child, father and mother, all analysed."""
-    family, rng, ids = lab.made_up.family, np.random.default_rng(7), {}
+def folder(lab, tmp_path_factory):
+    """The reads of child, father and mother, a sheet and a pedigree."""
+    folder, family, rng = tmp_path_factory.mktemp("family"), lab.made_up.family, np.random.default_rng(7)
+    lines = ["sample,reads_1,reads_2"]
     for person in (family.child, family.father, family.mother):
-        folder = tmp_path_factory.mktemp("reads")
-        mates = folder / "R1.fastq.gz", folder / "R2.fastq.gz"
-        write_reads(person, lab.made_up.genome, rng, *mates)
-        ids[person.sample_id] = lab.send(person.sample_id, reads=mates)
+        name = person.sample_id
+        write_reads(person, lab.made_up.genome, rng, *mates_of(folder, name))
+        lines.append(f"{name},{name}_R1.fq.gz,{name}_R2.fq.gz")
+    (folder / "samples.csv").write_text("\n".join(lines) + "\n")
+    (folder / "trio.ped").write_bytes(PEDIGREE)
+    return folder
+
+
+def mates_of(folder, sample_id):
+    return folder / f"{sample_id}_R1.fq.gz", folder / f"{sample_id}_R2.fq.gz"
+
+
+@pytest.fixture(scope="module")
+def trio(lab, folder):
+    """The submission ids of child, father and mother, all analysed."""
+    names = [relation.sample_id for relation in RELATIONS]
+    ids = {name: lab.send(name, reads=mates_of(folder, name)) for name in names}
     for submission_id in ids.values():
         assert lab.wait(submission_id).state is SubmissionState.IN_REVIEW
     return ids
@@ -110,3 +125,19 @@ def test_a_member_that_lost_its_files_is_said_in_words_and_can_be_asked_for_agai
     analysis.write(key, kept)
     genotype_cohort(lab.deployment, request, tmp_path)
     assert lab.deployment.cohorts.get(request.cohort_id).attempt == 2
+
+
+def test_a_family_is_sent_and_genotyped_by_one_command(lab, trio, folder):
+    reference = str(lab.made_up.bundle_folder)
+    family = ["run", "--sheet", "samples.csv", "--pedigree", "trio.ped", "--reference", reference, "--out", "family"]
+    done = run(*family, folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (folder / "family").iterdir()} == {*map(str, RESULTS), *trio}
+    assert (folder / "family" / "SYN-CHILD" / "calls.vcf.gz").exists()
+    assert "submitted before" in done.stderr  # as the tests before sent it
+
+    (folder / "loop.ped").write_bytes(b"F A B C 1 0\nF B A D 1 0\nF C 0 0 2 0\nF D 0 0 2 0\n")
+    refused = run(*("loop.ped" if word == "trio.ped" else word for word in family), folder=folder)
+    assert (refused.returncode, refused.stderr.split(": ")[1]) == (65, "ped_loop")
+    asked = run("cohort", "genotype", "SYN-CHILD", "NOBODY", "--out", "none", folder=folder)
+    assert (asked.returncode, asked.stderr.split(": ")[1]) == (65, "member_unknown")
