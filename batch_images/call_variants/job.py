@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from strandline import __version__
@@ -13,14 +13,14 @@ from strandline.aws.steps import Step, run_step
 from strandline.aws.workspace import Workspace
 from strandline.journey import Artifact, PartOf
 from strandline.landing.manifest import FileRole
-from strandline.landing.regions import parse_regions
+from strandline.landing.regions import Region, parse_regions
 from strandline.reads.alignment import index_reads
 from strandline.reads.coverage import write_bed
 from strandline.reads.reference_bundle import ReferenceBundle, ReferenceRole
 from strandline.reads.tools import tool_version
 from strandline.variants.calling import call_gvcf, call_variants
 from strandline.variants.provenance import Provenance, header_lines
-from strandline.variants.scattering import needed_bytes, read_crai, widen
+from strandline.variants.scattering import in_order, needed_bytes, read_crai, widen
 
 WHOLE = Step(
     "CallVariants",
@@ -56,33 +56,51 @@ def call(workspace: Workspace, part: int) -> None:
     reference = workspace.fetch_reference(bundle, [ReferenceRole.FASTA, ReferenceRole.FASTA_INDEX])
     fasta = reference[ReferenceRole.FASTA]
     header = header_lines(Provenance(bundle.label, __version__), [("strandlineCaller", tool_version("bcftools"))])
+    regions = read_regions(workspace, bundle)
     if part:
-        call_one_part(workspace, bundle, fasta, header, part)
+        wide = widen(read_calling_plan(workspace).regions_of(part), bundle.length_by_contig, regions)
+        call_one_part(workspace, wide, bundle=bundle, fasta=fasta, header=header, part=part)
         return
     call_variants(
         fasta,
         workspace.fetch(Artifact.ALIGNED, index=Artifact.ALIGNED_INDEX),
-        workspace.fetch_if_there(Artifact.REGIONS),
+        write_regions(workspace, in_order(regions, bundle.length_by_contig)) if regions is not None else None,
         header=header,
         gvcf=workspace.path(Artifact.GVCF),
         vcf=workspace.path(Artifact.CALLED),
     )
 
 
-def call_one_part(workspace: Workspace, bundle: ReferenceBundle, fasta: Path, header: bytes, part: int) -> None:
+def call_one_part(
+    workspace: Workspace, wide: Sequence[Region], *, bundle: ReferenceBundle, fasta: Path, header: bytes, part: int
+) -> None:
     """Call a part from the reads that reach into it: the rest of the CRAM is not fetched."""
-    keep = read_calling_plan(workspace).regions_of(part)
-    bed = workspace.fetch_if_there(Artifact.REGIONS)
-    regions = parse_regions(bed.read_bytes(), bed.name, bundle.length_by_contig) if bed else None
-    wide = widen(keep, bundle.length_by_contig, regions)
     slices = read_crai(workspace.fetch(Artifact.ALIGNED_INDEX).read_bytes())
     cram = workspace.fetch_ranges(
         Artifact.ALIGNED, lambda size_bytes: needed_bytes(slices, bundle.length_by_contig, wide, size_bytes)
     )
     index_reads(cram)
-    write_bed(wide, workspace.scratch / "wide.bed")
-    gvcf = workspace.path(PartOf(Artifact.GVCF, part))
-    call_gvcf(fasta, cram, workspace.scratch / "wide.bed", header=header, gvcf=gvcf, keep=keep)
+    call_gvcf(
+        fasta,
+        cram,
+        write_regions(workspace, wide),
+        header=header,
+        gvcf=workspace.path(PartOf(Artifact.GVCF, part)),
+        keep=read_calling_plan(workspace).regions_of(part),
+    )
+
+
+def read_regions(workspace: Workspace, bundle: ReferenceBundle) -> list[Region] | None:
+    """Return the submission's regions, None where everything is called."""
+    bed = workspace.fetch_if_there(Artifact.REGIONS)
+    return parse_regions(bed.read_bytes(), bed.name, bundle.length_by_contig) if bed else None
+
+
+def write_regions(workspace: Workspace, regions: Sequence[Region]) -> Path:
+    """Write what is called as a BED."""
+    path = workspace.scratch / "called.bed"
+    write_bed(regions, path)
+    return path
 
 
 if __name__ == "__main__":

@@ -141,8 +141,21 @@ def widen(
     wide = [
         Region(r.contig, max(0, r.start0 - OVERLAP), min(length_by_contig[r.contig], r.end0 + OVERLAP)) for r in part
     ]
-    merged = merge_regions(wide)
+    merged = in_order(wide, length_by_contig)
     return merged if regions is None else _overlap(merged, merge_regions(list(regions)))
+
+
+def in_order(regions: Sequence[Region], length_by_contig: Mapping[str, int]) -> list[Region]:
+    """Return the same bases as intervals apart from one another, contigs in the order of the reference.
+
+    bcftools writes its records in the order of the regions that it is given, and the order of a header is the only
+    one in which parts can be put together.
+
+    >>> in_order([Region("chr10", 0, 5), Region("chr9", 3, 7), Region("chr9", 0, 4)], {"chr9": 9, "chr10": 9})
+    [Region(contig='chr9', start0=0, end0=7), Region(contig='chr10', start0=0, end0=5)]
+    """
+    number = {contig: at for at, contig in enumerate(length_by_contig)}
+    return sorted(merge_regions(list(regions)), key=lambda region: (number[region.contig], region.start0))
 
 
 def needed_bytes(

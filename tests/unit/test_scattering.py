@@ -110,7 +110,8 @@ def test_a_widened_part_holds_the_part_and_stays_within_the_regions(found, regio
         own = plan.regions_of(part)
         wide = widen(own, LENGTHS, regions)
         assert set(bases(own)) <= set(bases(wide)) <= set(bases(regions))
-        assert wide == merge_regions(wide)
+        assert sorted(wide, key=lambda r: (list(LENGTHS).index(r.contig), r.start0)) == wide
+        assert len(wide) == len(merge_regions(wide))
 
 
 def test_a_part_is_widened_on_both_sides():
