@@ -12,10 +12,10 @@ from strandline.aws.steps import Step, run_step
 from strandline.aws.workspace import Workspace
 from strandline.journey import Artifact
 from strandline.landing.manifest import FileRole, ReadSet
-from strandline.reads.alignment import align_reads, choose_aligner, describe
+from strandline.reads.alignment import align_reads, choose_aligner
 from strandline.reads.lanes import Lane, ReadGroup, check_contigs, take_apart
 from strandline.reads.reference_bundle import ReferenceBundle, ReferenceRole
-from strandline.reads.tools import tool_version
+from strandline.reads.tools import aligner_version, tool_version
 
 _ROLES = [
     ReferenceRole.FASTA,
@@ -34,7 +34,7 @@ def read(workspace: Workspace) -> Mapping[str, str]:
     manifest, bundle = workspace.manifest, workspace.reference()
     declared = manifest.sample.model_dump_json(include={"sample_id", "platform", "library", "site"})
     files = [file.model_dump_json(exclude={"name"}) for one in manifest.read_sets() for file in one.files]
-    aligner = describe(choose_aligner({file.role for file in bundle.files}).command)
+    aligner = aligner_version(choose_aligner({file.role for file in bundle.files}).command)
     return {
         "sample": declared,
         "files": "\n".join(files),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from strandline.aws.jobs import open_buckets
 from strandline.aws.planning import read_calling_plan
 from strandline.aws.settings import VariantsJobSettings
-from strandline.aws.steps import Step, run_step
+from strandline.aws.steps import Step, StepRecords, run_step
 from strandline.aws.workspace import Workspace
 from strandline.journey import Artifact, PartOf
 from strandline.landing.manifest import FileRole
@@ -23,12 +23,15 @@ STEP = Step(
 
 
 def read(workspace: Workspace) -> Mapping[str, str]:
-    """Return what the calls depend on beside the reads."""
+    """Return what the calls depend on beside the reads: the parts, in the code that they were called by."""
+    plan = read_calling_plan(workspace)
+    keys = StepRecords(*workspace.table.place).keys_of(workspace.submission_id)
     return {
+        "parts": "\n".join(keys[f"CallParts.{part}"] for part in range(1, len(plan.parts) + 1)),
         "reference": workspace.reference().label,
         "bcftools": tool_version("bcftools"),
         "regions": workspace.manifest.sha256_of(FileRole.REGIONS),
-        "plan": read_calling_plan(workspace).model_dump_json(),
+        "plan": plan.model_dump_json(),
     }
 
 

@@ -17,6 +17,7 @@ from strandline.reads.gates import parse_thresholds, refuse_stopped
 from strandline.reads.known_sites import KnownSite, read_known_sites
 from strandline.reads.measurement import NamedRegion, Subject, measure_alignment, read_names, write_region_table
 from strandline.reads.reference_bundle import ReferenceBundle, ReferenceRole
+from strandline.reads.tools import tool_version
 
 _ROLES = [
     ReferenceRole.FASTA,
@@ -39,6 +40,7 @@ def read(workspace: Workspace, gates: str) -> Mapping[str, str]:
         "sex": sample.sex,
         "assay": sample.assay,
         "gates": gates,
+        "samtools": tool_version("samtools"),
         "reference": workspace.reference().label,
         "regions": workspace.manifest.sha256_of(FileRole.REGIONS),
     }

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import cache
+from importlib.metadata import version as distribution_version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Final
@@ -44,6 +45,18 @@ def aligner_command(name: str) -> tuple[str, ...] | None:
     if name == "bwa" and find_spec("pybwa"):
         return (sys.executable, "-m", "strandline.reads.embedded_bwa")
     return None
+
+
+def aligner_version(command: Sequence[str]) -> str:
+    """Return the name and version of an aligner by the beginning of its command line, such as `bwa 0.7.18-r1243`."""
+    if command[0] == sys.executable:
+        return f"pybwa {distribution_version('pybwa')}"
+    name = Path(command[0]).name
+    # bwa-mem2 has a command that says it; bwa says it where it is called without one, and then fails
+    arguments = ["version"] if name == "bwa-mem2" else []
+    said = subprocess.run([*command, *arguments], check=False, capture_output=True, text=True)
+    match = re.search(r"(?:Version: )?(\d\S+)", said.stdout + said.stderr)
+    return f"{name} {match[1] if match else 'unknown'}"
 
 
 def run_pipeline(commands: Sequence[Sequence[str]], output: Path | None = None, *, quiet: bool = False) -> None:

@@ -136,6 +136,21 @@ def test_a_tool_on_path_is_used_unless_it_is_too_old(tmp_path, monkeypatch):
         assert (tools.tool_command("samtools") == (str(tool),)) is used
 
 
+@pytest.mark.parametrize(
+    ("name", "script", "version"),
+    [
+        ("bwa-mem2", 'test "$1" = version && echo 2.2.1', "bwa-mem2 2.2.1"),
+        ("bwa", "echo 'Program: bwa\nVersion: 0.7.18-r1243-dirty' >&2; exit 1", "bwa 0.7.18-r1243-dirty"),
+    ],
+)
+def test_the_version_of_an_aligner_is_what_it_says_itself(tmp_path, name, script, version):
+    tool = tmp_path / name
+    tool.write_text(f"#!/bin/sh\n{script}\n")
+    tool.chmod(0o755)
+    assert tools.aligner_version((str(tool),)) == version
+    assert tools.aligner_version((sys.executable, "-m", "x")).startswith("pybwa ")
+
+
 def test_the_version_names_the_tool():
     assert tools.tool_version("samtools").startswith("samtools 1.")
     assert tool_command("bcftools") == tool_command("bcftools")
