@@ -59,7 +59,7 @@ class Intake:
             late = self._table.note_late_file(submission_id, file, now)
             return Registered.LATE if late else Registered.WAITING
         landed = {file.name: file for file in self._table.landed_files(submission_id)}
-        return self._start_what_is_complete(submission_id, landed, {name})
+        return self._start_what_is_complete(submission_id, landed, {name}, current={name}, now=now)
 
     def sweep(self, now: datetime, *, settled: timedelta, window: timedelta) -> int:
         """Register what landed without an event reaching us; return how many submissions that started.
@@ -95,15 +95,24 @@ class Intake:
         if adopted:  # with what landed meanwhile
             landed = {file.name: file for file in self._table.landed_files(submission_id)}
         news = adopted | files.keys() - {MANIFEST_NAME}  # a manifest that is known was registered by its own event
-        return self._start_what_is_complete(submission_id, landed, news) is Registered.STARTED
+        return self._start_what_is_complete(submission_id, landed, news, current=files.keys(), now=now) is (
+            Registered.STARTED
+        )
 
     def _start_what_is_complete(
-        self, submission_id: str, landed: Mapping[str, LandedFile], news: Set[str]
+        self,
+        submission_id: str,
+        landed: Mapping[str, LandedFile],
+        news: Set[str],
+        *,
+        current: Set[str],
+        now: datetime,
     ) -> Registered:
         """Start the workflow where everything that the manifest names has landed; STARTED where this call started it.
 
         A manifest that cannot be read starts the workflow too: its first step says what is wrong and quarantines.
-        Where a file is still missing, units are validated ahead that `news`, the names of files, made complete.
+        Where a file is still missing, units are validated ahead that `news`, the names of files, made complete. A file
+        that was replaced without an event reaching us is taken as it is now; those in `current` were just looked at.
         """
         if MANIFEST_NAME not in landed:
             return Registered.WAITING
@@ -122,9 +131,27 @@ class Intake:
         if not self._table.register_manifest(submission_id, manifest, version_id=version_id):
             return Registered.WAITING
         if is_complete:
-            return self._start(submission_id)
+            needed = {MANIFEST_NAME, *(file.name for file in manifest.files)}
+            replaced = self._replaced(submission_id, landed, needed - current)
+            if not replaced:
+                return self._start(submission_id)
+            for file in replaced:
+                seen = landed[file.name].version_id
+                if not self._table.adopt_file(submission_id, file, instead_of=seen, now=now):
+                    return Registered.WAITING  # who registered it meanwhile goes on
+            fresh = {file.name: file for file in self._table.landed_files(submission_id)}
+            return self._start_what_is_complete(submission_id, fresh, news, current=needed | current, now=now)
         started = [self._ahead.start(submission_id, unit.digest) for unit in new]
         return Registered.AHEAD if any(started) else Registered.WAITING
+
+    def _replaced(self, submission_id: str, landed: Mapping[str, LandedFile], names: Set[str]) -> list[LandedFile]:
+        """Return the files, among these, of which the bucket holds another version than was registered."""
+        found = {name: self._landing.current(landing_key(submission_id, name)) for name in sorted(names)}
+        return [
+            LandedFile(name, version.version_id, version.size_bytes)
+            for name, version in found.items()
+            if version is not None and version.version_id != landed[name].version_id
+        ]
 
     def _start(self, submission_id: str) -> Registered:
         return Registered.STARTED if self._workflow.start(submission_id) else Registered.WAITING

@@ -91,6 +91,27 @@ def test_the_last_file_of_the_manifest_starts_the_workflow_whichever_it_is(aws, 
     assert aws.table.manifest("s-1") == MANIFEST
 
 
+@pytest.mark.parametrize("last", [MANIFEST_NAME, "R2.fastq.gz"])
+def test_a_file_that_was_replaced_without_an_event_is_taken_as_it_is_when_the_rest_is_there(aws, register, last):
+    """The lab sent R1 again before the start; the event of the second version is lost. Likewise of a manifest."""
+    wrong = aws.land("s-1", "R1.fastq.gz", b"@wrong\n")
+    register(batch(event_of("s-1", wrong)))
+    events = land_all(aws)
+    if last != MANIFEST_NAME:
+        register(batch(events[MANIFEST_NAME]))
+        corrected = manifest_of(READS).model_copy(update={"sample": SAMPLE.model_copy(update={"site": "north"})})
+        aws.land("s-1", MANIFEST_NAME, corrected.to_json())
+    for name in {*READS, MANIFEST_NAME} - {"R1.fastq.gz", last}:
+        register(batch(events[name]))
+    assert aws.executions() == []
+    register(batch(events[last]))
+    assert aws.executions() == ["s-1"]
+    registered = {file.name: file.version_id for file in aws.table.landed_files("s-1")}
+    for name, version_id in registered.items():
+        assert version_id == aws.bucket("landing").current(landing_key("s-1", name)).version_id
+    assert aws.table.manifest("s-1").sample.site == (None if last == MANIFEST_NAME else "north")
+
+
 def test_all_in_one_batch_and_twice_is_one_start(aws, register):
     events = [*land_all(aws).values()]
     assert register(batch(*events, *events)) == {"batchItemFailures": []}
