@@ -88,6 +88,8 @@ class StageConfig:
     """CRAM that one job calls: a genome of thirty-fold depth is some thirty parts."""
     calling_side_by_side: int = 1
     """Parts that are called at a time, where machines do not come as they are asked for."""
+    jobs_run_in_images: bool = True
+    """Images bring their tools; without them a job has those of the machine."""
     athena_cutoff_bytes: int = 1024**4
     cidr: str = "10.64.0.0/16"
     zone_suffixes: tuple[str, ...] = ("a", "b")
@@ -121,6 +123,7 @@ STAGES: Mapping[str, StageConfig] = {
         scratch_gib=30,
         calling_part_bytes=16 * 1024**2,
         calling_side_by_side=max(2, os.cpu_count() or 2),
+        jobs_run_in_images=False,
         job_sizes=_LOCAL_SIZES,
         function_runtime=FunctionRuntime(python=f"{sys.version_info.major}.{sys.version_info.minor}", platform=None),
         fixed_account="123456789012",

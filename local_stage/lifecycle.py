@@ -35,7 +35,7 @@ _START_S = 60
 _STOP_S = 20
 _LOCK_S = 300
 _started: "list[subprocess.Popen[bytes]]" = []  # they outlive this process on purpose; those that end are reaped here
-_TOOLS = ("bwa-mem2", "bwa", "samtools", "bcftools", "gatk", "minimap2")
+_TOOLS = ("bwa-mem2", "bwa", "samtools", "bcftools")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,10 @@ class StageState:
 
 @dataclass(frozen=True, slots=True)
 class StageStatus:
-    """How a stage is now. What can only be asked of a running one is empty or None otherwise."""
+    """How a stage is now. What can only be asked of a running one is empty or None otherwise.
+
+    `missing_by_caller` names the callers that cannot run here, and what each lacks.
+    """
 
     stage: str
     folder: Path
@@ -78,6 +81,7 @@ class StageStatus:
     jobs_by_queue: dict[str, int]
     differences: list[Difference]
     missing_tools: list[str]
+    missing_by_caller: dict[str, list[str]]
 
 
 def up(stage: str, *, progress: Progress) -> StageState:
@@ -139,7 +143,9 @@ def status(stage: str) -> StageStatus:
     missing = [tool for tool in _TOOLS if shutil.which(tool) is None]
     process = running.process() if running is not None else None
     if running is None or process is None:
-        return StageStatus(stage, folder, False, None, None, None, None, {}, 0, [], {}, {}, differences(), missing)
+        return StageStatus(
+            stage, folder, False, None, None, None, None, {}, 0, [], {}, {}, differences(), missing, _missing_callers()
+        )
     url = running.endpoint_url
     cloudformation = stage_client("cloudformation", url)
     stacks = {item["StackName"]: item["StackStatus"] for item in cloudformation.describe_stacks()["Stacks"]}
@@ -163,7 +169,15 @@ def status(stage: str) -> StageStatus:
         jobs_by_queue=_jobs_by_queue(url),
         differences=differences(),
         missing_tools=missing,
+        missing_by_caller=_missing_callers(),
     )
+
+
+def _missing_callers() -> dict[str, list[str]]:
+    from strandline.variants.callers import TRAITS, missing_tools  # noqa: PLC0415 - it brings pysam
+
+    missing = {caller.value: missing_tools(caller) for caller in TRAITS}
+    return {caller: tools for caller, tools in missing.items() if tools}
 
 
 def verify(stage: str) -> "list[Check]":

@@ -18,7 +18,8 @@ from strandline.reads.alignment import index_reads
 from strandline.reads.coverage import write_bed
 from strandline.reads.reference_bundle import ReferenceBundle, ReferenceRole
 from strandline.reads.tools import tool_version
-from strandline.variants.calling import call_gvcf, call_variants
+from strandline.variants.callers import CALL_GVCF, caller_version
+from strandline.variants.calling import call_variants
 from strandline.variants.provenance import Provenance, header_lines
 from strandline.variants.scattering import in_order, needed_bytes, read_crai, widen
 
@@ -42,6 +43,7 @@ def read(workspace: Workspace, part: int) -> Mapping[str, str]:
     read = {
         "reference": workspace.reference().label,
         "bcftools": tool_version("bcftools"),
+        "caller": caller_version(workspace.manifest.analysis.caller),
         "regions": workspace.manifest.sha256_of(FileRole.REGIONS),
     }
     if part:
@@ -55,7 +57,8 @@ def call(workspace: Workspace, part: int) -> None:
     bundle = workspace.reference()
     reference = workspace.fetch_reference(bundle, [ReferenceRole.FASTA, ReferenceRole.FASTA_INDEX])
     fasta = reference[ReferenceRole.FASTA]
-    header = header_lines(Provenance(bundle.label, __version__), [("strandlineCaller", tool_version("bcftools"))])
+    caller = workspace.manifest.analysis.caller
+    header = header_lines(Provenance(bundle.label, __version__), [("strandlineCaller", caller_version(caller))])
     regions = read_regions(workspace, bundle)
     if part:
         wide = widen(read_calling_plan(workspace).regions_of(part), bundle.length_by_contig, regions)
@@ -68,6 +71,7 @@ def call(workspace: Workspace, part: int) -> None:
         header=header,
         gvcf=workspace.path(Artifact.GVCF),
         vcf=workspace.path(Artifact.CALLED),
+        call=CALL_GVCF[caller],
     )
 
 
@@ -80,7 +84,8 @@ def call_one_part(
         Artifact.ALIGNED, lambda size_bytes: needed_bytes(slices, bundle.length_by_contig, wide, size_bytes)
     )
     index_reads(cram)
-    call_gvcf(
+    call = CALL_GVCF[workspace.manifest.analysis.caller]
+    call(
         fasta,
         cram,
         write_regions(workspace, wide),

@@ -166,6 +166,7 @@ class WorkflowStack(PartStack):
                     **drafts,
                     "CALLING_PART_BYTES": str(self._stage.calling_part_bytes),
                     "CALLING_SIDE_BY_SIDE": str(self._stage.calling_side_by_side),
+                    "JOBS_RUN_IN_IMAGES": str(self._stage.jobs_run_in_images).lower(),
                 },
                 permissions=analyses,
                 reads_sequences=True,

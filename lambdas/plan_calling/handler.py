@@ -1,4 +1,4 @@
-"""PlanCalling: the parts that a sample is called in, each with about as many reads as the others."""
+"""PlanCalling: what calls a sample, and the parts it is called in, each with about as many reads as the others."""
 
 from functools import cache
 
@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from strandline.aws.objects import S3Objects
-from strandline.aws.planning import make_calling_plan
+from strandline.aws.planning import chosen_caller, make_calling_plan
 from strandline.aws.settings import PlanningSettings
 from strandline.aws.submissions import SubmissionsTable
 from strandline.aws.telemetry import logger, metrics, tracer
@@ -43,9 +43,10 @@ def bucket(name: str) -> S3Objects:
 @tracer.capture_lambda_handler(capture_response=False)  # responses may name a patient
 @metrics.log_metrics
 @event_parser(model=PlanningRequest)
-def lambda_handler(event: PlanningRequest, context: LambdaContext) -> dict[str, list[int] | int]:
+def lambda_handler(event: PlanningRequest, context: LambdaContext) -> dict[str, list[int] | int | str]:
     logger.append_keys(submission_id=event.submission_id)
     metrics.add_metric(name="CallingPlansMade", unit=MetricUnit.Count, value=1)
+    caller = chosen_caller(event.submission_id, submissions(), in_images=settings().jobs_run_in_images)
     plan = make_calling_plan(
         event.submission_id,
         table=submissions(),
@@ -54,4 +55,4 @@ def lambda_handler(event: PlanningRequest, context: LambdaContext) -> dict[str, 
         part_bytes=settings().calling_part_bytes,
         side_by_side=settings().calling_side_by_side,
     )
-    return {"part_count": len(plan.parts), "parts": list(range(1, len(plan.parts) + 1))}
+    return {"caller": caller.value, "part_count": len(plan.parts), "parts": list(range(1, len(plan.parts) + 1))}

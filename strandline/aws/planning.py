@@ -7,10 +7,24 @@ from strandline.aws.submissions import SubmissionsTable
 from strandline.aws.workspace import Workspace, read_bundle
 from strandline.errors import RejectedInputError
 from strandline.journey import Artifact, artifact_key
+from strandline.landing.manifest import Caller
 from strandline.landing.regions import REGIONS_LIMIT_BYTES, Region, parse_regions
+from strandline.variants.callers import check_installed
 from strandline.variants.scattering import CallingPlan, plan_calling, read_crai
 
 _INDEX_LIMIT_BYTES: Final = 64 << 20
+
+
+def chosen_caller(submission_id: str, table: SubmissionsTable, *, in_images: bool) -> Caller:
+    """Return the caller that a submission chose; `in_images` tells whether jobs run in images, which bring their tools.
+
+    Raises:
+        RejectedInputError: `caller_not_installed`, where jobs run on this machine and it lacks the caller.
+    """
+    caller = table.manifest(submission_id).analysis.caller
+    if not in_images:
+        check_installed(caller)
+    return caller
 
 
 def make_calling_plan(

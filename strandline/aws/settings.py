@@ -90,7 +90,7 @@ class ConclusionSettings(_Settings):
 class PlanningSettings(_Settings):
     """Of `plan_calling`: a sample is called in parts of about `calling_part_bytes` of its CRAM.
 
-    Their number is a multiple of `calling_side_by_side`.
+    Their number is a multiple of `calling_side_by_side`. Where jobs run in no images, tools are those of this machine.
     """
 
     analysis_bucket: str
@@ -98,6 +98,7 @@ class PlanningSettings(_Settings):
     submissions_table: str
     calling_part_bytes: int = Field(gt=0)
     calling_side_by_side: int = Field(gt=0)
+    jobs_run_in_images: bool
 
 
 class DeliverySettings(_Settings):

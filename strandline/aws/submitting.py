@@ -12,6 +12,8 @@ from strandline.aws.uploading import FileToSend, Watch
 from strandline.errors import RejectedInputError
 from strandline.journey import SIGNATURE_NAME, landing_key, manifest_key, reference_key
 from strandline.landing.manifest import (
+    AnalysisChoice,
+    Caller,
     DeclaredFile,
     FileRole,
     Manifest,
@@ -64,6 +66,7 @@ def prepare_submission(
     reference: ReferenceName,
     regions: Path | None,
     *,
+    caller: Caller = Caller.BCFTOOLS,
     hashed: Hashed = lambda _count: None,
 ) -> Submission:
     """Describe a sample's files, read side by side; their names in the landing bucket come from their roles.
@@ -82,7 +85,8 @@ def prepare_submission(
                 "same_file_twice", f"{other} and {file.path} have the same content: give both mates of each lane"
             )
         path_by_digest[described.sha256] = file.path
-    return Submission(Manifest(sample=sample, reference=reference, files=declared), files)
+    analysis = AnalysisChoice(caller=caller)
+    return Submission(Manifest(sample=sample, reference=reference, analysis=analysis, files=declared), files)
 
 
 def sample_files(reads: Sequence[LocalReads], regions: Path | None) -> tuple[LocalFile, ...]:

@@ -28,7 +28,7 @@ from strandline.cli.progress import show_hashing, show_uploads
 from strandline.cli.references import choose_reference
 from strandline.errors import RejectedInputError
 from strandline.journey import Artifact, SubmissionState, artifact_key, landing_key, manifest_key
-from strandline.landing.manifest import ALIGNED_SUFFIXES, READ_GROUP_NAME, ReferenceName, SampleDeclaration
+from strandline.landing.manifest import ALIGNED_SUFFIXES, READ_GROUP_NAME, Caller, ReferenceName, SampleDeclaration
 
 RESULTS: Final = (
     Artifact.CALLS,
@@ -57,6 +57,7 @@ class SampleInput:
     reads: tuple[LocalReads, ...]
     reference: Path
     regions: Path | None
+    caller: Caller = Caller.BCFTOOLS
 
 
 class PairsCommand(TyperCommand):
@@ -106,6 +107,7 @@ def run_sample(
     ] = None,
     regions: Annotated[Path | None, typer.Option("--regions", help="BED of the regions to analyse.")] = None,
     sex: Annotated[str, typer.Option("--sex", help="FEMALE, MALE or UNKNOWN.")] = "UNKNOWN",
+    caller: Annotated[Caller, typer.Option("--caller", help="What calls the variants.")] = Caller.BCFTOOLS,
     stage: StageOption = LOCAL,
 ) -> None:
     """Take one sample, of one lane or several, from reads to a drafted report through the deployed workflow.
@@ -117,6 +119,8 @@ def run_sample(
     if sheet or pedigree:
         if not (sheet and pedigree) or sample or reads or aligned:
             raise typer.BadParameter("a family takes --sheet and --pedigree, and no --sample, --reads or --aligned")
+        if caller is not Caller.BCFTOOLS:
+            raise typer.BadParameter("of a family the column caller of the sheet says what calls each sample")
         from strandline.cli.cohort import run_family  # noqa: PLC0415 - it needs this module
 
         run_family(sheet, pedigree, out, reference=reference, regions=regions, stage=stage)
@@ -124,7 +128,7 @@ def run_sample(
     if not sample or not reference:
         raise typer.BadParameter("give --sample and --reference, or the --sheet and --pedigree of a family")
     lanes = read_lanes(reads or [], read_groups or [], aligned)
-    given = SampleInput(declare_sample(sample, sex=sex), lanes, reference, regions)
+    given = SampleInput(declare_sample(sample, sex=sex), lanes, reference, regions, caller)
     deployment = connect(stage, start=True)
     submission_id = send(deployment, given)
     watch(deployment, submission_id)
@@ -178,13 +182,30 @@ def send(deployment: Deployment, given: SampleInput) -> str:
 
 
 def prepare(deployment: Deployment, given: SampleInput) -> tuple[Submission, str]:
-    """Describe a sample, its reference registered, and return that with its submission id."""
+    """Describe a sample, its reference registered, and return that with its submission id.
+
+    Raises:
+        RejectedInputError: `caller_not_installed`, or a code of references or files.
+    """
+    refuse_caller(deployment.stage, given.caller)
     bundle, folder = choose_reference(given.reference, deployment.references)
     with show_uploads() as told:
         if folder and register_reference(deployment.references, bundle, folder, watch=told):
             say(f"registered reference {bundle.label}")
     submission = describe(given, ReferenceName(name=bundle.name, version=bundle.version))
     return submission, free_name(deployment, submission)
+
+
+def refuse_caller(stage: str, caller: Caller) -> None:
+    """Refuse a caller that this machine lacks, where the jobs run on it.
+
+    Raises:
+        RejectedInputError: `caller_not_installed`.
+    """
+    if stage == LOCAL and caller is not Caller.BCFTOOLS:
+        from strandline.variants.callers import check_installed  # noqa: PLC0415 - it brings pysam
+
+        check_installed(caller)
 
 
 def describe(given: SampleInput, reference: ReferenceName) -> Submission:
@@ -196,7 +217,9 @@ def describe(given: SampleInput, reference: ReferenceName) -> Submission:
     files = sample_files(given.reads, given.regions)
     sizes = [file.path.stat().st_size for file in files if file.path.is_file()]
     with show_hashing(sum(sizes)) as hashed:
-        return prepare_submission(given.sample, given.reads, reference, given.regions, hashed=hashed)
+        return prepare_submission(
+            given.sample, given.reads, reference, given.regions, caller=given.caller, hashed=hashed
+        )
 
 
 def send_prepared(deployment: Deployment, submission: Submission, submission_id: str) -> str:

@@ -80,6 +80,8 @@ def status(stage: StageName = LOCAL, form: FormatOption = OutputFormat.TABLE) ->
     print_rows(("service", "on AWS", "here"), [(d.service, d.on_aws, d.here) for d in now.differences], form)
     if now.missing_tools:
         say(f"\nnot on PATH: {', '.join(now.missing_tools)}; the embedded bwa, samtools and bcftools stand in")
+    for caller, tools in now.missing_by_caller.items():
+        say(f"the caller {caller} cannot run here: {', '.join(tools)} is not on PATH")
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """`strandline submit`: the samples of a sheet, each on its way whatever becomes of the others."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -10,14 +10,14 @@ from pydantic import ValidationError
 
 from strandline.aws.deployment import Deployment
 from strandline.aws.submitting import LocalReads
-from strandline.cli.analysis import SampleInput, describe, free_name, is_sent, send, watch
+from strandline.cli.analysis import SampleInput, describe, free_name, is_sent, refuse_caller, send, watch
 from strandline.cli.console import OutputFormat, print_rows, say
 from strandline.cli.ground import LOCAL, StageOption, connect
 from strandline.cli.references import beside, choose_reference
 from strandline.errors import RejectedInputError
 from strandline.journey import SubmissionState
 from strandline.landing.findings import FindingLog, Level
-from strandline.landing.manifest import ReferenceName, SampleDeclaration
+from strandline.landing.manifest import Caller, ReferenceName, SampleDeclaration
 from strandline.landing.sample_sheet import parse_sample_sheet
 from strandline.landing.sheet_samples import SheetSample
 
@@ -37,6 +37,7 @@ ReferenceOption = Annotated[
 RegionsOption = Annotated[
     Path | None, typer.Option("--regions", help="BED of the regions to analyse, where the sheet names none.")
 ]
+CallerOption = Annotated[Caller, typer.Option("--caller", help="What calls the variants, where the sheet names none.")]
 SiteOption = Annotated[str | None, typer.Option("--site", help="The lab's code, where the sheet names none.")]
 
 
@@ -54,6 +55,7 @@ def submit_sheet(
     reference: ReferenceOption = None,
     regions: RegionsOption = None,
     site: SiteOption = None,
+    caller: CallerOption = Caller.BCFTOOLS,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Follow every submission to its end.")] = False,
     stage: StageOption = LOCAL,
@@ -63,7 +65,7 @@ def submit_sheet(
 
     Example: strandline submit samples.csv --wait
     """
-    given = read_sheet(sheet, reference=reference, regions=regions, site=site)
+    given = read_sheet(sheet, reference=reference, regions=regions, site=site, caller=caller)
     deployment = connect(stage)
     if dry_run:
         _show_plan(deployment, given, form)
@@ -81,7 +83,12 @@ def submit_sheet(
 
 
 def read_sheet(
-    sheet: Path, *, reference: Path | None = None, regions: Path | None = None, site: str | None = None
+    sheet: Path,
+    *,
+    reference: Path | None = None,
+    regions: Path | None = None,
+    site: str | None = None,
+    caller: Caller = Caller.BCFTOOLS,
 ) -> list[SampleInput]:
     """Read a sample sheet; what it leaves open is taken from the arguments.
 
@@ -89,7 +96,10 @@ def read_sheet(
         RejectedInputError: `sheet_not_found`, `reference_missing`, `invalid_site`, or the code of the first rule of
             sample sheets that is broken.
     """
-    return [_complete(sheet, one, reference, regions, site) for one in read_samples(sheet)]
+    return [
+        replace(_complete(sheet, one, reference, regions, site), caller=one.caller or caller)
+        for one in read_samples(sheet)
+    ]
 
 
 def read_samples(sheet: Path) -> tuple[SheetSample, ...]:
@@ -167,6 +177,7 @@ def _show_plan(deployment: Deployment, given: Sequence[SampleInput], form: Outpu
     rows: list[tuple[str, int | None, int | None, str | None, bool | None, str | None]] = []
     for one in given:
         try:
+            refuse_caller(deployment.stage, one.caller)
             bundle, _ = choose_reference(one.reference, deployment.references)
             submission = describe(one, ReferenceName(name=bundle.name, version=bundle.version))
         except RejectedInputError as error:

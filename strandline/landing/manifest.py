@@ -6,9 +6,10 @@ Shape (JSON, UTF-8, at most 1 MiB)::
      "sample": {"sample_id": "HG002", "subject_id": "PT00042", "sex": "MALE", "assay": "WGS", "platform": "ILLUMINA",
                 "site": "north", "trial": "NCT01234567", "consent": "RESEARCH"},
      "reference": {"name": "slice", "version": "0c2b5f1a9e3d"},
+     "analysis": {"caller": "freebayes"},
      "files": [{"name": "R1.fastq.gz", "role": "READS_1", "size_bytes": 123, "sha256": "..."}, ...]}
 
-The reads of a sample are one or more pairs of FASTQ, one a read group, or one BAM or CRAM.
+The reads of a sample are one or more pairs of FASTQ, one a read group, or one BAM or CRAM. `analysis` may be left out.
 """
 
 import hashlib
@@ -108,6 +109,19 @@ class ReferenceName(_Frozen):
         return check_file_name(value)
 
 
+class Caller(StrEnum):
+    """What calls the variants of a sample. See docs/callers.md."""
+
+    BCFTOOLS = "bcftools"
+    FREEBAYES = "freebayes"
+
+
+class AnalysisChoice(_Frozen):
+    """How the lab wants the sample analysed, where a lab may choose."""
+
+    caller: Caller = Caller.BCFTOOLS
+
+
 class DeclaredFile(_Frozen):
     """One file of the submission. `sha256` is of the bytes as uploaded, in lower-case hexadecimal.
 
@@ -144,6 +158,10 @@ class Manifest(_Frozen):
     manifest_version: Literal["1"] = "1"
     sample: SampleDeclaration
     reference: ReferenceName
+    analysis: Annotated[
+        AnalysisChoice,
+        Field(exclude_if=lambda value: value == AnalysisChoice()),  # a manifest that chooses nothing keeps its bytes
+    ] = AnalysisChoice()
     files: Annotated[tuple[DeclaredFile, ...], Field(min_length=1, max_length=MOST_FILES)]
 
     @model_validator(mode="after")
@@ -177,12 +195,14 @@ class Manifest(_Frozen):
         return file.sha256 if file else ""
 
     def content_fingerprint(self) -> str:
-        """Return a digest of the reference and of the files' roles and bytes, whatever they and the sample are called.
+        """Return a digest of the reference, the files' roles and bytes, and what is chosen, whatever names there are.
 
         Two submissions with the same fingerprint ask for the same analysis of the same data.
         """
         described = sorted(f"{file.role} {file.sha256}" for file in self.files)
         described.append(f"{self.reference.name}/{self.reference.version}")
+        if self.analysis != AnalysisChoice():
+            described.append(self.analysis.model_dump_json())
         return hashlib.sha256("\n".join(described).encode()).hexdigest()
 
     def to_json(self) -> bytes:

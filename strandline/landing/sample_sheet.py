@@ -52,7 +52,7 @@ _WORDS: Final = frozenset({"sex", "assay", "platform", "consent"})  # enumeratio
 _LATER_STEPS: Final = ("spring_1", "spring_2", "table", "vcf")
 _INDEXES: Final = ("bai", "crai")  # passed over: reads are taken apart from front to end
 _OPTIONAL: Final = {
-    Dialect.STRANDLINE: (*FIELD_BY_COLUMN, "read_group", "reference", "regions"),
+    Dialect.STRANDLINE: (*FIELD_BY_COLUMN, "read_group", "reference", "regions", "caller"),
     Dialect.SAREK: ("sex", "status", *_INDEXES, *_LATER_STEPS),
     Dialect.ILLUMINA: (
         *("lane", "index", "index2", "sample_name", "sample_project", "overridecycles", "adapterread1"),
@@ -196,6 +196,7 @@ def _read_own(line: int, record: Mapping[str, str], log: FindingLog) -> SheetSam
         log,
         reference=record.get("reference") or None,
         regions=record.get("regions") or None,
+        caller=record.get("caller", "").lower() or None,
     )
 
 

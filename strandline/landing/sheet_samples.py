@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from strandline.errors import RejectedInputError
 from strandline.landing import sheet_rules as rules
 from strandline.landing.findings import FindingLog
-from strandline.landing.manifest import ALIGNED_SUFFIXES, MOST_FILES, READ_GROUP_NAME, SampleDeclaration
+from strandline.landing.manifest import ALIGNED_SUFFIXES, MOST_FILES, READ_GROUP_NAME, Caller, SampleDeclaration
 
 FIELD_BY_COLUMN: Final = {  # of our own sheet, whose columns are the fields of the manifest
     "sample": "sample_id",
@@ -40,6 +40,7 @@ class SheetSample:
     reads: tuple[SheetReads, ...]
     reference: str | None = None
     regions: str | None = None
+    caller: Caller | None = None
 
 
 def declare_lane(
@@ -50,6 +51,7 @@ def declare_lane(
     *,
     reference: str | None = None,
     regions: str | None = None,
+    caller: str | None = None,
     lane: str = "read_group",
 ) -> SheetSample | None:
     """Declare a sample with the reads of one line; None where a value is none that a manifest takes.
@@ -70,6 +72,9 @@ def declare_lane(
     if reads.read_group is not None and not re.fullmatch(READ_GROUP_NAME, reads.read_group):
         log.add(rules.VALUE_INVALID, line=line, field=lane)
         is_right = False
+    if caller is not None and caller not in list(Caller):
+        log.add(rules.VALUE_INVALID, line=line, field="caller")
+        is_right = False
     try:
         declared = SampleDeclaration.model_validate(dict(values))
     except ValidationError as error:
@@ -79,7 +84,9 @@ def declare_lane(
     except RejectedInputError as error:
         log.add(rules.WITHDRAWN if error.code == "consent_withdrawn" else rules.SAMPLE_ID, line=line)
         return None
-    return SheetSample(line, declared, (reads,), reference, regions) if is_right else None
+    if not is_right:
+        return None
+    return SheetSample(line, declared, (reads,), reference, regions, Caller(caller) if caller else None)
 
 
 def join_lanes(lines: Sequence[tuple[str, SheetSample | None]], column: str, log: FindingLog) -> list[SheetSample]:
@@ -108,9 +115,7 @@ def _are_lanes_of_one(lanes: Sequence[SheetSample], column: str, log: FindingLog
         wrong = rules.SEVERAL_ALIGNED if all(aligned) else rules.TWO_KINDS
     elif None in names or len(set(names)) < len(names):
         wrong = rules.SAMPLE_REPEATED
-    elif any(
-        (one.sample, one.reference, one.regions) != (first.sample, first.reference, first.regions) for one in others
-    ):
+    elif any(replace(one, line=first.line, reads=first.reads) != first for one in others):
         wrong = rules.LANES_DIFFER
     elif len(lanes) > _MOST_LANES_OF_A_SAMPLE:
         wrong = rules.TOO_MANY_LANES

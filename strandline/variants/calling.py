@@ -5,7 +5,7 @@ Source of the model: Danecek et al. 2021, doi:10.1093/gigascience/giab008 (mpile
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from strandline.landing.regions import Region, parse_regions
 from strandline.reads.tools import run_pipeline, tool_command
@@ -14,6 +14,26 @@ from strandline.variants.refinement import refine_gvcf
 
 _DEEPEST: Final = "1000"  # reads a position; a pile of repeats would otherwise take all memory
 _BLOCK_DEPTHS: Final = "1,10,20"  # a reference block ends where the depth crosses one of these
+
+
+class GvcfCall(Protocol):
+    """Calls one sample, or a part of it: `regions` is then a BED a little wider than the part, `keep` the part itself.
+
+    The gVCF has a record for every base that was looked at: variants with GT, DP, AD, GQ and PL, reference blocks with
+    GT and the least DP in them.
+    """
+
+    def __call__(
+        self,
+        reference: Path,
+        cram: Path,
+        regions: Path | None,
+        *,
+        header: bytes,
+        gvcf: Path,
+        keep: Sequence[Region] | None = None,
+    ) -> None:
+        """Write the gVCF; subprocess.CalledProcessError where a tool failed."""
 
 
 def call_commands(reference: Path, cram: Path, regions: Path | None, proposed: Path) -> list[list[str]]:
@@ -53,13 +73,22 @@ def variants_only_commands(reference: Path, gvcf: Path, vcf: Path) -> list[list[
     ]
 
 
-def call_variants(reference: Path, cram: Path, regions: Path | None, *, header: bytes, gvcf: Path, vcf: Path) -> None:
-    """Call one sample and index both outputs.
+def call_variants(
+    reference: Path,
+    cram: Path,
+    regions: Path | None,
+    *,
+    header: bytes,
+    gvcf: Path,
+    vcf: Path,
+    call: GvcfCall | None = None,
+) -> None:
+    """Call one sample and index both outputs; `call` is bcftools where None.
 
     Raises:
         subprocess.CalledProcessError: where a tool failed.
     """
-    call_gvcf(reference, cram, regions, header=header, gvcf=gvcf)
+    (call or call_gvcf)(reference, cram, regions, header=header, gvcf=gvcf)
     finish_calls(reference, gvcf, vcf)
 
 
@@ -72,7 +101,7 @@ def call_gvcf(
     gvcf: Path,
     keep: Sequence[Region] | None = None,
 ) -> None:
-    """Call one sample, or a part of it: `regions` is then a BED a little wider than the part, `keep` the part itself.
+    """Call with bcftools, as `GvcfCall` says.
 
     Raises:
         subprocess.CalledProcessError: where a tool failed.

@@ -59,13 +59,13 @@ def refine_gvcf(
         keep: only what lies there is written, records by their position; None for all.
     """
     with pysam.FastaFile(str(reference)) as bases:
-        with _open_unindexed(raw) as records:
+        with open_unindexed(raw) as records:
             windows = find_windows(records, bases)
-        with _open_unindexed(raw) as records:
+        with open_unindexed(raw) as records:
             assign_alleles(windows, records)
         with (
             pysam.AlignmentFile(str(cram), reference_filename=str(reference)) as reads,
-            _open_unindexed(raw) as records,
+            open_unindexed(raw) as records,
         ):
             for line in (_MARK, *header):
                 records.header.add_line(line)
@@ -132,7 +132,7 @@ def cut_to(
     by_contig = _by_contig(keep)
     for record in records:
         there = by_contig.get(record.contig, [])
-        is_block = record.alts is None
+        is_block = _is_block(record)
         for at in range(bisect_right(there, record.start, key=lambda region: region.end0), len(there)):
             start0, end0 = max(record.start, there[at].start0), min(record.stop, there[at].end0)
             if start0 >= end0:
@@ -142,6 +142,15 @@ def cut_to(
             elif start0 == record.start:
                 yield record
                 break
+
+
+def open_unindexed(vcf: Path) -> pysam.VariantFile:
+    """Open a VCF that is only read from end to end, without htslib's complaint that it has no index."""
+    verbosity = pysam.set_verbosity(0)
+    try:
+        return pysam.VariantFile(str(vcf))
+    finally:
+        pysam.set_verbosity(verbosity)
 
 
 def _decide(
@@ -170,15 +179,6 @@ def _is_inside(window: Window, genotype: Genotype, by_contig: Mapping[str, Seque
     regions, start0 = by_contig.get(window.contig, ()), genotype.allele.start0 + window.start0
     at = bisect_right(regions, start0, key=lambda region: region.start0) - 1
     return at >= 0 and start0 < regions[at].end0
-
-
-def _open_unindexed(vcf: Path) -> pysam.VariantFile:
-    """Open a VCF that is only read from end to end, without htslib's complaint that it has no index."""
-    verbosity = pysam.set_verbosity(0)
-    try:
-        return pysam.VariantFile(str(vcf))
-    finally:
-        pysam.set_verbosity(verbosity)
 
 
 def _is_past(window: Window, record: pysam.VariantRecord, contigs_done: set[str]) -> bool:
@@ -227,10 +227,14 @@ def _cut_block(
     record: pysam.VariantRecord, singles: Sequence[int], reference: pysam.FastaFile
 ) -> list[pysam.VariantRecord]:
     """Return a reference block without the 0-based positions `singles`; any other record as it is."""
-    if record.alts is not None or not any(record.start <= at < record.stop for at in singles):
+    if not _is_block(record) or not any(record.start <= at < record.stop for at in singles):
         return [record]
     edges = [record.start - 1, *(at for at in singles if record.start <= at < record.stop), record.stop]
     return [_block(record, before + 1, end0, reference) for before, end0 in pairwise(edges) if before + 1 < end0]
+
+
+def _is_block(record: pysam.VariantRecord) -> bool:
+    return record.alts in (None, (".",))  # as read from a file, as made here
 
 
 def _block(record: pysam.VariantRecord, start0: int, end0: int, reference: pysam.FastaFile) -> pysam.VariantRecord:

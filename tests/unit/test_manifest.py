@@ -198,3 +198,26 @@ def test_the_same_content_is_the_same_submission_and_any_change_is_another():
     assert derive_submission_id(one) != derive_submission_id(other)
     assert re.fullmatch("s-[0-9a-f]{16}", derive_submission_id(one))  # no sample id in keys, logs and alerts
     assert derive_submission_id(one, attempt=2) == derive_submission_id(one) + "-r2"
+
+
+def test_a_manifest_that_chooses_the_default_caller_keeps_its_bytes_and_its_name():
+    without = Manifest.model_validate(DOCUMENT)
+    chosen = parse_manifest(changed("analysis", {"caller": "bcftools"}))
+    assert "analysis" not in json.loads(without.to_json())
+    assert chosen.to_json() == without.to_json()
+    assert derive_submission_id(chosen) == derive_submission_id(without)
+
+
+def test_the_same_reads_with_another_caller_are_no_duplicate():
+    """ANA-02."""
+    without = Manifest.model_validate(DOCUMENT)
+    other = parse_manifest(changed("analysis", {"caller": "freebayes"}))
+    assert parse_manifest(other.to_json()) == other
+    assert other.content_fingerprint() != without.content_fingerprint()
+    assert derive_submission_id(other) != derive_submission_id(without)
+
+
+@pytest.mark.parametrize("analysis", [{"caller": "samtools"}, {"caller": "FreeBayes"}, {"depth": 3}, "freebayes"])
+def test_a_choice_that_is_not_offered_is_refused(analysis):
+    with pytest.raises(RejectedInputError, match=r"^manifest_invalid: "):
+        parse_manifest(changed("analysis", analysis))

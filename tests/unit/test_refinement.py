@@ -238,6 +238,15 @@ def test_a_part_keeps_its_share_of_a_block_and_the_records_that_begin_in_it(tmp_
     assert right == [(AT0, BASES[AT0 - 1], AT0), (AT0 + 1, BASES[AT0], 1_000)]
 
 
+def test_a_block_that_was_made_here_is_cut_as_one_that_was_read(tmp_path, reference):
+    """pysam shows the missing allele of a record that was not read from a file as a dot."""
+    with pysam.FastaFile(str(reference)) as bases, pysam.VariantFile(str(vcf(tmp_path, block(0, 300)))) as raw:
+        made = raw.header.new_record(contig="c", start=100, alleles=(BASES[100], "."))
+        made.stop = 300
+        pieces = [(r.start, r.stop) for r in cut_to([made], [Region("c", 150, 200)], bases)]
+    assert pieces == [(150, 200)]
+
+
 def test_parts_called_apart_say_what_one_call_says(tmp_path, reference):
     """The insertion lies across the edge of the parts; each sees it whole, and one keeps it."""
     bam = write_bam(tmp_path / "a.bam", [*inserted_reads(10), *plain_reads(10)])

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strandline.landing.findings import FindingLog
-from strandline.landing.manifest import Sex
+from strandline.landing.manifest import Caller, Sex
 from strandline.landing.sample_sheet import Dialect, SampleSheet, parse_sample_sheet
 from strandline.landing.sheet_samples import SheetReads
 
@@ -143,6 +143,8 @@ LANES = "sample,reads_1,reads_2,read_group,aligned,sex\n"
         (LANES + "s,a,b,1,,\ns,c,d,1,,\n", "sheet_sample_repeated"),
         (LANES + "s,a,b,1,,\ns,c,d,,,\n", "sheet_sample_repeated"),
         (LANES + "s,a,b,1,,male\ns,c,d,2,,female\n", "sheet_lanes_differ"),
+        ("sample,reads_1,reads_2,read_group,caller\ns,a,b,1,freebayes\ns,c,d,2,\n", "sheet_lanes_differ"),
+        ("sample,reads_1,reads_2,caller\ns,a,b,samtools\n", "sheet_value_invalid"),
         (LANES + "s,a,b,1,,\ns,a,d,2,,\n", "sheet_file_repeated"),
         (LANES + "s,a,b,1,,\ns,,,,c.bam,\n", "sheet_two_kinds_of_reads"),
         (LANES + "s,a,b,1,c.bam,\n", "sheet_two_kinds_of_reads"),
@@ -331,3 +333,10 @@ def test_no_bytes_make_the_reader_fall(tail, head):
     log = FindingLog("x.csv")
     sheet = parse_sample_sheet([head.encode(), tail], log)
     assert sheet.samples or log.count_by_code
+
+
+def test_a_line_names_the_caller_of_its_sample_in_any_case():
+    """ANA-02."""
+    sheet, found = parse("sample,reads_1,reads_2,caller\ns,a,b,FreeBayes\nt,c,d,\n")
+    assert found == {}
+    assert [one.caller for one in sheet.samples] == [Caller.FREEBAYES, None]

@@ -1,0 +1,12 @@
+"""Callers of variants, one module each, and the choice among them."""
+
+from strandline.variants.callers.registry import (
+    CALL_GVCF,
+    TRAITS,
+    CallerTraits,
+    caller_version,
+    check_installed,
+    missing_tools,
+)
+
+__all__ = ["CALL_GVCF", "TRAITS", "CallerTraits", "caller_version", "check_installed", "missing_tools"]
