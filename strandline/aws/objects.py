@@ -126,23 +126,32 @@ class S3Objects:
                 if found["IsLatest"]:
                     yield ObjectVersion(found["Key"], found["VersionId"], found["Size"], found["LastModified"])
 
-    def copy_from(self, source: "S3Objects", found: ObjectVersion, key: str, *, tags: str = "") -> None:
-        """Copy a version of an object within S3, whatever its size, with `tags` and without the source's."""
+    def copy_from(self, source: "S3Objects", found: ObjectVersion, key: str, *, tags: str = "") -> bool:
+        """Copy a version of an object within S3, whatever its size, with `tags` and without the source's.
+
+        False where it is there no more.
+        """
         origin: CopySourceTypeDef = {"Bucket": source.bucket, "Key": found.key}
         if found.version_id != "null":
             origin["VersionId"] = found.version_id
-        if found.size_bytes <= _COPIED_AT_ONCE_BYTES:
-            self._client.copy_object(
-                CopySource=origin, Bucket=self.bucket, Key=key, TaggingDirective="REPLACE", Tagging=tags
-            )
-        else:
-            extra = {"Tagging": tags} if tags else {}
-            self._client.copy(origin, self.bucket, key, SourceClient=source._client, ExtraArgs=extra)
+        try:
+            if found.size_bytes <= _COPIED_AT_ONCE_BYTES:
+                self._client.copy_object(
+                    CopySource=origin, Bucket=self.bucket, Key=key, TaggingDirective="REPLACE", Tagging=tags
+                )
+            else:
+                extra = {"Tagging": tags} if tags else {}
+                self._client.copy(origin, self.bucket, key, SourceClient=source._client, ExtraArgs=extra)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in {"NoSuchKey", "NoSuchVersion", "404"}:
+                return False
+            raise
+        return True
 
 
 def _write_whole(path: Path, chunks: Iterable[bytes]) -> Path:
     """Write a file that is there whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
+    partial = path.with_name(f"~{path.name}")  # no lab can name a file so
     try:
         with partial.open("wb") as sink:
             for chunk in chunks:

@@ -103,7 +103,9 @@ class Workspace:
             return False
         for output, version in found.items():
             if version and maker != self.submission_id:
-                analysis.copy_from(analysis, version, artifact_key(self.submission_id, output), tags=_tags(output))
+                key = artifact_key(self.submission_id, output)
+                if not analysis.copy_from(analysis, version, key, tags=_tags(output)):
+                    return False
         return True
 
     def path(self, output: Output) -> Path:

@@ -137,7 +137,10 @@ def _show_log(deployment: Deployment, submission_id: str) -> None:
     jobs = jobs_by_step(deployment.workflow.history(submission_id, record.attempt)) if record else {}
     if record is None or not jobs:
         raise RejectedInputError("no_job", f"no job of {submission_id} has begun: 'strandline status {submission_id}'")
-    failed = record.cause.step if record.cause and record.cause.step in jobs else None
+    failed = record.cause.step if record.cause else None
+    if failed and failed not in jobs:
+        say(f"{failed} ran no job of its own: where it has parts, Batch lists their jobs as call-part")
+        return
     step = failed or list(jobs)[-1]
     say(f"{step}, job {jobs[step]}:")
     for line in deployment.job_logs.tail(jobs[step], _LOG_LINES):

@@ -11,7 +11,6 @@ from strandline.reads.lanes import QUICK_BAM, Lane, check_mates, check_nothing_l
 from strandline.reads.reference_bundle import ReferenceRole
 from strandline.reads.tools import aligner_command, read_output, run_pipeline, tool_command
 
-LOWEST_MAPPED_FRACTION: Final = 0.5
 _SORT_MEMORY: Final = "256M"
 
 
@@ -87,7 +86,7 @@ def align_reads(
 
     Raises:
         RejectedInputError: `reads_unpaired` or `read_names_repeated`, where a BAM or CRAM does not come apart into
-            pairs; `low_mapping_rate`, where the reads are not of this reference.
+            pairs.
         subprocess.CalledProcessError: where a tool failed.
     """
     for pipeline in align_pipelines(reference, lanes, cram, aligner=aligner, threads=threads):
@@ -97,7 +96,6 @@ def align_reads(
     index_reads(cram)
     metrics = parse_flagstat(read_output([*tool_command("samtools"), "flagstat", "-O", "json", str(cram)]))
     check_nothing_lost(lanes, metrics.read_count, reference)
-    check_mapping(metrics)
     return metrics
 
 
@@ -129,21 +127,6 @@ def parse_flagstat(output: bytes) -> AlignmentMetrics:
         properly_paired_fraction=fraction("properly paired"),
         duplicate_fraction=fraction("primary duplicates"),
     )
-
-
-def check_mapping(metrics: AlignmentMetrics) -> None:
-    """Stop a sample whose reads do not belong to the reference.
-
-    Raises:
-        RejectedInputError: `low_mapping_rate`.
-    """
-    if metrics.mapped_fraction < LOWEST_MAPPED_FRACTION:
-        raise RejectedInputError(
-            "low_mapping_rate",
-            f"{metrics.mapped_fraction:.1%} of {metrics.read_count} reads align to the reference, at least "
-            f"{LOWEST_MAPPED_FRACTION:.0%} must: the reads are of another organism, build or region; submit them with "
-            "the reference they belong to",
-        )
 
 
 def describe(command: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from strandline.aws.objects import S3Objects
 from strandline.aws.settings import JobSettings
 from strandline.aws.steps import Step, StepRecords, run_step, step_key
 from strandline.aws.workspace import Buckets, Workspace
@@ -191,6 +192,21 @@ def test_a_key_tells_any_two_inputs_apart(one, other, code, upstream):
     assert (key(one, code, "k") == key(other, code, "k")) == (one == other)
     assert (key(one, code, "k") == key(one, "c1", "k")) == (code == "c1")
     assert (key(one, code, upstream) == key(one, code, "k")) == (upstream == "k")
+
+
+def test_an_output_that_goes_while_it_is_taken_over_is_made_anew(lab, monkeypatch):
+    lab.run("s-1", ALIGN)
+    current = S3Objects.current
+
+    def current_then_gone(bucket: S3Objects, key: str) -> Any:
+        found = current(bucket, key)
+        if found and key.startswith("submissions/s-1/"):
+            lab.aws.s3.delete_object(Bucket="analysis", Key=key, VersionId=found.version_id)
+        return found
+
+    monkeypatch.setattr(S3Objects, "current", current_then_gone)
+    assert lab.run("s-2", ALIGN) == 0
+    assert lab.worked == [("s-1", "AlignReads"), ("s-2", "AlignReads")]
 
 
 def test_a_refused_copy_is_told_as_such(lab, monkeypatch):

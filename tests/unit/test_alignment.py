@@ -11,7 +11,6 @@ from strandline.reads.alignment import (
     Aligner,
     AlignmentMetrics,
     align_pipelines,
-    check_mapping,
     choose_aligner,
     describe,
     parse_flagstat,
@@ -181,15 +180,6 @@ def test_fractions_are_of_primary_reads_so_that_split_alignments_count_once():
 def test_a_file_without_reads_has_fractions_of_zero():
     empty = {"primary": 0, "primary mapped": 0, "properly paired": 0, "primary duplicates": 0}
     assert parse_flagstat(json.dumps({"QC-passed reads": empty}).encode()) == AlignmentMetrics(0, 0.0, 0.0, 0.0)
-
-
-def test_reads_of_another_genome_stop_the_sample_with_advice():
-    with pytest.raises(RejectedInputError, match=r"^low_mapping_rate: 49\.0% of 100 reads align .* at least 50% must"):
-        check_mapping(AlignmentMetrics(100, 0.49, 0.4, 0.0))
-
-
-def test_half_of_the_reads_is_enough():
-    check_mapping(AlignmentMetrics(100, 0.5, 0.4, 0.0))
 
 
 @pytest.mark.parametrize(
