@@ -68,7 +68,7 @@ def test_a_sample_is_described_with_a_registered_reference_and_no_fasta(aws, str
     reads = tmp_path / "R1.fastq.gz", tmp_path / "R2.fastq.gz"
     (tmp_path / "home/toy").mkdir(parents=True)  # a folder of that name that is no bundle
     monkeypatch.chdir(tmp_path / "home")
-    deployment = SimpleNamespace(references=aws.bucket("references"), submissions=aws.table)
+    deployment = SimpleNamespace(stage="dev", references=aws.bucket("references"), submissions=aws.table)
     submission, _ = prepare(deployment, SampleInput(SAMPLE, (LocalReads(reads),), Path("toy"), None))
     assert submission.manifest.reference.name == "toy"
     with pytest.raises(RejectedInputError, match=r"^reference_unreadable: toi is no reference here"):
