@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from infra.runtimes import FunctionRuntime
@@ -19,11 +19,16 @@ class JobSize:
     vcpus: int
     memory_mib: int
     timeout_s: int
+    gpus: int = 0
 
     @property
     def more_memory_mib(self) -> int:
         """What the job is given once where it ran out of memory: the workflow enters its state again."""
         return 2 * self.memory_mib
+
+    def with_gpu(self) -> "JobSize":
+        """Return the size of the same job on a machine with one GPU, eight processors and 32 GiB."""
+        return replace(self, vcpus=8, memory_mib=28_672, gpus=1)
 
 
 JOB_NAMES = (
@@ -36,7 +41,12 @@ JOB_NAMES = (
     "filter_and_qc",
     "load_lake",
     "joint_genotype",
+    "call_gatk",
+    "call_deepvariant",
+    "call_parabricks",
 )
+WHOLE_CALLS = {"gatk": "call_gatk", "deepvariant": "call_deepvariant", "parabricks": "call_parabricks"}
+"""The jobs of callers that take a sample as a whole. Their sizes are for a genome; PlanCalling may ask for less."""
 
 _SMALL = JobSize(vcpus=2, memory_mib=7_680, timeout_s=90 * 60)
 _CLOUD_SIZES = {
@@ -49,6 +59,10 @@ _CLOUD_SIZES = {
     "filter_and_qc": _SMALL,
     "load_lake": _SMALL,
     "joint_genotype": JobSize(vcpus=2, memory_mib=7_680, timeout_s=6 * 3600),
+    "call_gatk": JobSize(vcpus=8, memory_mib=32_768, timeout_s=36 * 3600),
+    "call_deepvariant": JobSize(vcpus=32, memory_mib=122_880, timeout_s=12 * 3600),
+    # four GPUs of a g5.12xlarge, all but what the machine keeps for itself
+    "call_parabricks": JobSize(vcpus=44, memory_mib=172_032, timeout_s=6 * 3600, gpus=4),
 }
 # bwa-mem2 keeps its index of a whole human genome in memory: 28 GB beside the reads in flight.
 _GENOME_SIZES = _CLOUD_SIZES | {
@@ -65,6 +79,9 @@ _LOCAL_SIZES = {
     "filter_and_qc": _ONE_MACHINE,
     "load_lake": _ONE_MACHINE,
     "joint_genotype": JobSize(vcpus=1, memory_mib=1_024, timeout_s=3_600),
+    "call_gatk": JobSize(vcpus=2, memory_mib=4_096, timeout_s=4 * 3_600),
+    "call_deepvariant": JobSize(vcpus=2, memory_mib=4_096, timeout_s=4 * 3_600),
+    "call_parabricks": JobSize(vcpus=2, memory_mib=4_096, timeout_s=4 * 3_600, gpus=1),
 }
 
 _CLOUD_RUNTIME = FunctionRuntime(python="3.13", platform="manylinux_2_28_x86_64")
@@ -96,7 +113,9 @@ class StageConfig:
     cpu_vcpus_max: int = 256
     gpu_vcpus_max: int = 64
     cpu_instance_classes: tuple[str, ...] = ("c6i", "m6i", "m7i", "r6i", "r7i")
-    gpu_instance_types: tuple[str, ...] = ("g5.2xlarge", "g5.12xlarge", "g6.2xlarge")
+    gpu_instance_types: tuple[str, ...] = ("g5.2xlarge", "g5.4xlarge", "g5.12xlarge", "g5.24xlarge")
+    deepvariant_on_gpu: bool = False
+    """One GPU and the image for it, in place of processors alone."""
     scratch_gib: int = 500
     quality_gates: Mapping[str, float | int | str] = field(default_factory=dict)
     """Limits of the checks before calling that differ from the defaults; see docs/quality.md."""
@@ -107,6 +126,11 @@ class StageConfig:
     alarm_email: str | None = None
     fixed_account: str | None = None
     fixed_region: str | None = None
+
+    def size_of(self, job: str) -> JobSize:
+        """Return what a job is given."""
+        size = self.job_sizes[job]
+        return size.with_gpu() if job == "call_deepvariant" and self.deepvariant_on_gpu else size
 
 
 STAGES: Mapping[str, StageConfig] = {
@@ -138,7 +162,6 @@ STAGES: Mapping[str, StageConfig] = {
         log_retention_days=30,
         incomplete_after_s=24 * 3600,
         cpu_vcpus_max=64,
-        gpu_vcpus_max=16,
     ),
     "qa": StageConfig(
         name="qa",

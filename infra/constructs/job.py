@@ -36,9 +36,10 @@ class PlatformJob(Construct):
         permissions: Sequence[Permission],
         execution_role: LeastPrivilegeRole,
         key: kms.IKey,
+        build_args: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        size = stage.job_sizes[name]
+        size = stage.size_of(name)
         log_group = encrypted_log_group(self, "Logs", name=names.log_group("jobs", name), key=key, stage=stage)
         role = LeastPrivilegeRole(self, "Job", service="ecs-tasks.amazonaws.com", permissions=permissions)
         context = bundling.image_context(name)
@@ -49,6 +50,7 @@ class PlatformJob(Construct):
             platform=ecr_assets.Platform.LINUX_AMD64,
             extra_hash=context.content_hash,
             asset_name=name,
+            build_args=dict(build_args) if build_args else None,
         )
         variables = {
             "STAGE": stage.name,
@@ -114,4 +116,5 @@ def _retry_strategy() -> batch.CfnJobDefinition.RetryStrategyProperty:
 
 def _reserve(size: JobSize) -> list[batch.CfnJobDefinition.ResourceRequirementProperty]:
     need = batch.CfnJobDefinition.ResourceRequirementProperty
-    return [need(type="VCPU", value=str(size.vcpus)), need(type="MEMORY", value=str(size.memory_mib))]
+    reserved = [need(type="VCPU", value=str(size.vcpus)), need(type="MEMORY", value=str(size.memory_mib))]
+    return [*reserved, need(type="GPU", value=str(size.gpus))] if size.gpus else reserved

@@ -22,15 +22,19 @@ from infra.stacks.catalog import CatalogStack
 from infra.stacks.network import NetworkStack
 from infra.stacks.part import PartStack
 from infra.stacks.storage import StorageStack
-from infra.stages import StageConfig
+from infra.stages import WHOLE_CALLS, StageConfig
 
 _SUBMISSIONS = "submissions/"
 _COHORTS = "cohorts/"
 _TABLES = "tables/"
+_DEEPVARIANT_ON_GPU = "google/deepvariant:1.10.0-gpu"
 
 
 class ComputeStack(PartStack):
-    """A CPU queue that falls back from Spot to On-Demand, a GPU queue, and one definition a job."""
+    """A CPU queue that falls back from Spot to On-Demand, a steady one without Spot, a GPU queue, and the jobs.
+
+    What runs for many hours is lost whole where its host is taken back: it goes to the steady queue.
+    """
 
     def __init__(
         self,
@@ -44,16 +48,14 @@ class ComputeStack(PartStack):
     ) -> None:
         super().__init__(scope, "compute", stage=stage, names=names, contents="Batch queues and job definitions")
         machines = Machines(self, "Machines", stage=stage, names=names, network=network)
-        self.cpu_queue = self._queue(
-            "CpuQueue",
-            names.of("cpu"),
-            [
-                machines.pool(
-                    "CpuSpot", instances=stage.cpu_instance_classes, vcpus_max=stage.cpu_vcpus_max, spot=True
-                ),
-                machines.pool("CpuOnDemand", instances=stage.cpu_instance_classes, vcpus_max=stage.cpu_vcpus_max),
-            ],
+        spot, on_demand = (
+            machines.pool(
+                name, instances=stage.cpu_instance_classes, vcpus_max=stage.cpu_vcpus_max, spot=name == "CpuSpot"
+            )
+            for name in ("CpuSpot", "CpuOnDemand")
         )
+        self.cpu_queue = self._queue("CpuQueue", names.of("cpu"), [spot, on_demand])
+        self.steady_queue = self._queue("SteadyQueue", names.of("steady"), [on_demand])
         self.gpu_queue = self._queue(
             "GpuQueue",
             names.of("gpu"),
@@ -61,6 +63,7 @@ class ComputeStack(PartStack):
         )
         self.job_by_name = self._jobs(stage, names, storage, catalog)
         CfnOutput(self, "CpuQueueArn", value=self.cpu_queue.attr_job_queue_arn)
+        CfnOutput(self, "SteadyQueueArn", value=self.steady_queue.attr_job_queue_arn)
         CfnOutput(self, "GpuQueueArn", value=self.gpu_queue.attr_job_queue_arn)
 
     def _queue(self, construct_id: str, name: str, pools: list[batch.CfnComputeEnvironment]) -> batch.CfnJobQueue:
@@ -111,7 +114,12 @@ class ComputeStack(PartStack):
             "filter_and_qc": (analyses, [*references, *analysed, *result]),
             "load_lake": (loads, [*analysed, *lake, *maintain_tables(names)]),
             "joint_genotype": (analyses, [*references, *analysed, *of_cohorts]),
+            **{
+                job: ({"GPUS": str(stage.size_of(job).gpus), **analyses}, [*references, *analysed, *result])
+                for job in WHOLE_CALLS.values()
+            },
         }
+        on_gpu = {"call_deepvariant": {"DEEPVARIANT_IMAGE": _DEEPVARIANT_ON_GPU}} if stage.deepvariant_on_gpu else {}
         return {
             name: PlatformJob(
                 self,
@@ -123,6 +131,7 @@ class ComputeStack(PartStack):
                 permissions=[*permissions, *read_items(table), *replace_items(table)],
                 execution_role=execution,
                 key=storage.keys.operations,
+                build_args=on_gpu.get(name),
             )
             for name, (environment, permissions) in granted.items()
         }

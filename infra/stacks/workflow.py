@@ -1,5 +1,6 @@
 """Stateless: the way of a sample, the functions it calls, and the topic that hears of trouble."""
 
+import json
 from collections.abc import Mapping, Sequence
 
 from aws_cdk import CfnOutput
@@ -24,7 +25,7 @@ from infra.stacks.compute import ComputeStack
 from infra.stacks.network import NetworkStack
 from infra.stacks.part import PartStack
 from infra.stacks.storage import StorageStack
-from infra.stages import StageConfig
+from infra.stages import WHOLE_CALLS, StageConfig
 
 _SUBMISSIONS = "submissions/"
 _COHORTS = "cohorts/"
@@ -167,6 +168,7 @@ class WorkflowStack(PartStack):
                     "CALLING_PART_BYTES": str(self._stage.calling_part_bytes),
                     "CALLING_SIDE_BY_SIDE": str(self._stage.calling_side_by_side),
                     "JOBS_RUN_IN_IMAGES": str(self._stage.jobs_run_in_images).lower(),
+                    "WHOLE_CALL_RESOURCES": json.dumps(_whole_call_resources(self._stage)),
                 },
                 permissions=analyses,
                 reads_sequences=True,
@@ -208,12 +210,13 @@ class WorkflowStack(PartStack):
         return {function.name: function for function in functions}
 
     def _sample_to_release(self, compute: ComputeStack) -> Workflow:
+        jobs = sorted(set(compute.job_by_name) - set(_COHORT_JOBS))
         return self._workflow(
             "sample_to_release",
             compute,
             [function for function in self.functions if function not in _COHORT_FUNCTIONS],
-            sorted(set(compute.job_by_name) - set(_COHORT_JOBS)),
-            numbers=_memory_of_jobs(self._stage, sorted(set(compute.job_by_name) - set(_COHORT_JOBS))),
+            jobs,
+            numbers=_memory_of_jobs(self._stage, [job for job in jobs if job not in WHOLE_CALLS.values()]),
             also=_run_children(self._names, "sample_to_release"),
         )
 
@@ -240,9 +243,15 @@ class WorkflowStack(PartStack):
         numbers: Mapping[str, str] | None = None,
         also: Sequence[Permission] = (),
     ) -> Workflow:
-        """A workflow that may call these functions and run these jobs on the CPU queue."""
+        """A workflow that may call these functions and run these jobs, each kind on its queue."""
         function_arns = {function: self.functions[function].function.function_arn for function in functions}
-        queue = compute.cpu_queue.attr_job_queue_arn
+        queues = {"CpuQueueArn": compute.cpu_queue.attr_job_queue_arn} | {
+            f"{_title(job)}QueueArn": (
+                compute.gpu_queue if self._stage.size_of(job).gpus else compute.steady_queue
+            ).attr_job_queue_arn
+            for job in jobs
+            if job in WHOLE_CALLS.values()
+        }
         return Workflow(
             self,
             _title(name),
@@ -250,14 +259,14 @@ class WorkflowStack(PartStack):
             stage=self._stage,
             names=self._names,
             substitutions={
-                "CpuQueueArn": queue,
+                **queues,
                 **{f"{_title(function)}FunctionArn": arn for function, arn in function_arns.items()},
                 **{f"{_title(job)}JobArn": compute.job_by_name[job].definition.ref for job in jobs},
                 **(numbers or {}),
             },
             permissions=[
                 Permission(actions=["lambda:InvokeFunction"], resources=list(function_arns.values())),
-                *_run_jobs(self._names, queue, jobs),
+                *_run_jobs(self._names, sorted(set(queues.values())), jobs),
                 *also,
             ],
             key=self._key,
@@ -280,6 +289,19 @@ def _memory_of_jobs(stage: StageConfig, jobs: Sequence[str]) -> dict[str, str]:
     }
 
 
+def _whole_call_resources(stage: StageConfig) -> dict[str, dict[str, int]]:
+    """Return what the stage gives a genome, by the caller that takes it as a whole."""
+    return {
+        caller: {
+            "vcpus": stage.size_of(job).vcpus,
+            "memory_mib": stage.size_of(job).memory_mib,
+            "gpus": stage.size_of(job).gpus,
+            "scratch_gib": stage.scratch_gib,
+        }
+        for caller, job in WHOLE_CALLS.items()
+    }
+
+
 def _run_children(names: Names, workflow: str) -> list[Permission]:
     """Run the items of a Distributed Map, each an execution of the workflow's own."""
     name = names.of(workflow)
@@ -293,13 +315,13 @@ def _run_children(names: Names, workflow: str) -> list[Permission]:
     ]
 
 
-def _run_jobs(names: Names, queue_arn: str, job_names: list[str]) -> list[Permission]:
-    """Submit these jobs to this queue, and follow them to their end."""
+def _run_jobs(names: Names, queue_arns: list[str], job_names: list[str]) -> list[Permission]:
+    """Submit these jobs to these queues, and follow them to their end."""
     return [
         Permission(
             actions=["batch:SubmitJob"],
             resources=[
-                queue_arn,
+                *queue_arns,
                 *(names.arn("batch", f"job-definition/{names.of(job)}:*") for job in job_names),
             ],
             wildcard_reason="a new revision of a job definition is submitted by a workflow that already runs",

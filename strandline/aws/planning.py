@@ -1,5 +1,6 @@
 """The calling plan of a submission: made from the index of its CRAM, kept beside it."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from strandline.aws.objects import S3Objects
@@ -9,7 +10,8 @@ from strandline.errors import RejectedInputError
 from strandline.journey import Artifact, artifact_key
 from strandline.landing.manifest import Caller
 from strandline.landing.regions import REGIONS_LIMIT_BYTES, Region, parse_regions
-from strandline.variants.callers import check_installed
+from strandline.variants.callers import TRAITS, check_installed
+from strandline.variants.callers.resources import Resources, resources_for
 from strandline.variants.scattering import CallingPlan, plan_calling, read_crai
 
 _INDEX_LIMIT_BYTES: Final = 64 << 20
@@ -25,6 +27,24 @@ def chosen_caller(submission_id: str, table: SubmissionsTable, *, in_images: boo
     if not in_images:
         check_installed(caller)
     return caller
+
+
+def plan_machine(
+    submission_id: str, caller: Caller, *, analysis: S3Objects, most_by_caller: Mapping[str, Resources]
+) -> Resources | None:
+    """Return what the job of a caller that takes a sample as a whole is given; None for the others.
+
+    Raises:
+        RejectedInputError: `object_missing`, where there is no CRAM; `scratch_too_small`.
+    """
+    factor = TRAITS[caller].scratch_factor
+    if factor is None:
+        return None
+    key = artifact_key(submission_id, Artifact.ALIGNED)
+    cram = analysis.current(key)
+    if cram is None:
+        raise RejectedInputError("object_missing", f"{key} is not there: run the step that makes it again")
+    return resources_for(most_by_caller[caller], cram.size_bytes, scratch_factor=factor)
 
 
 def make_calling_plan(

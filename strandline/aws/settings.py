@@ -91,6 +91,8 @@ class PlanningSettings(_Settings):
     """Of `plan_calling`: a sample is called in parts of about `calling_part_bytes` of its CRAM.
 
     Their number is a multiple of `calling_side_by_side`. Where jobs run in no images, tools are those of this machine.
+    `whole_call_resources` is a JSON object of what the stage gives a genome, by caller: `vcpus`, `memory_mib`, `gpus`,
+    `scratch_gib`.
     """
 
     analysis_bucket: str
@@ -99,6 +101,7 @@ class PlanningSettings(_Settings):
     calling_part_bytes: int = Field(gt=0)
     calling_side_by_side: int = Field(gt=0)
     jobs_run_in_images: bool
+    whole_call_resources: str
 
 
 class DeliverySettings(_Settings):
@@ -178,6 +181,13 @@ class CohortJobSettings(_Settings):
     analysis_bucket: str
     part: int = Field(default=0, ge=0)
     gather: bool = False
+
+
+class WholeCallingJobSettings(VariantsJobSettings):
+    """Of a caller that takes a sample as a whole. The workflow gives `memory_mib` with the memory itself."""
+
+    memory_mib: int = Field(gt=0)
+    gpus: int = Field(ge=0)
 
 
 class LakeJobSettings(JobSettings):

@@ -114,6 +114,9 @@ class Caller(StrEnum):
 
     BCFTOOLS = "bcftools"
     FREEBAYES = "freebayes"
+    GATK = "gatk"
+    DEEPVARIANT = "deepvariant"
+    PARABRICKS = "parabricks"
 
 
 class AnalysisChoice(_Frozen):

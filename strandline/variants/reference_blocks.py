@@ -1,15 +1,22 @@
-"""The gVCF of a caller that says nothing useful of where it found nothing: its calls, laid over blocks of the pile-up.
+"""A caller's variants laid over reference blocks, as a gVCF of the one shape that later steps read.
 
 A reference block states how many reads were seen, and a later question "is this variant absent?" is answered from it.
-Blocks of the pile-up end where the depth crosses 1, 10 or 20 reads, whichever caller's variants lie between them.
+Blocks come from the caller's own gVCF, or from the pile-up where the caller says nothing useful of where it found
+nothing: then they end where the depth crosses 1, 10 or 20 reads.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import merge
+from pathlib import Path
 from typing import Final
 
 import pysam
+
+from strandline.landing.regions import Region
+from strandline.variants.refinement import cut_to, open_unindexed
+
+_UNSEEN: Final = frozenset({"<*>", "<NON_REF>"})  # VCF 4.3, section 5.5, and GATK's name for the same
 
 _LINES: Final = (
     '##INFO=<ID=END,Number=1,Type=Integer,Description="End position of the reference block">',
@@ -31,6 +38,41 @@ class Block:
     depth: int
 
 
+def write_gvcf(
+    reference: Path,
+    blocks_from: Path,
+    called: Path,
+    gvcf: Path,
+    *,
+    header: bytes,
+    keep: Sequence[Region] | None = None,
+) -> None:
+    """Write the gVCF of one sample.
+
+    Args:
+        reference: FASTA with its index.
+        blocks_from: gVCF whose records say how deep each base was read.
+        called: VCF of the caller, sorted; sites without another allele in the genotype are left to the blocks.
+        gvcf: output, BGZF.
+        header: `##` lines to add to those of `called`.
+        keep: only what lies there is written; None for all.
+    """
+    with (
+        pysam.FastaFile(str(reference)) as bases,
+        open_unindexed(blocks_from) as proposed,
+        open_unindexed(called) as records,
+    ):
+        for line in header.decode().splitlines():
+            records.header.add_line(line)
+        add_block_lines(records.header)
+        ranks = {contig: rank for rank, contig in enumerate(bases.references)}
+        laid = lay_calls(read_blocks(proposed), _carried(records), ranks)
+        written = (block_record(one, records.header, bases) if isinstance(one, Block) else one for one in laid)
+        with pysam.VariantFile(str(gvcf), "wz", header=records.header) as sink:
+            for record in written if keep is None else cut_to(written, keep, bases):
+                sink.write(record)
+
+
 def add_block_lines(header: pysam.VariantHeader) -> None:
     """Declare in a caller's header what blocks and our likelihoods need, unless it is there."""
     for line in _LINES:
@@ -41,16 +83,25 @@ def add_block_lines(header: pysam.VariantHeader) -> None:
 
 
 def read_blocks(proposed: Iterable[pysam.VariantRecord]) -> Iterator[Block]:
-    """Yield what the pile-up saw, as blocks that do not overlap; a base that it proposes to change is one, too."""
-    contig, reached = "", 0
+    """Yield how deep the bases were read, as blocks that do not overlap; a base that may differ is one, too.
+
+    What a record says of bases that it spans behind its own gives way to the records of those bases.
+    """
+    held: Block | None = None
+    is_firm, contig, reached = True, "", 0
     for record in proposed:
+        if held:
+            told = held if is_firm or held.contig != record.contig else _cut(held, held.start0, record.start)
+            if told:
+                yield told
+                reached = told.end0
         if record.contig != contig:
             contig, reached = record.contig, 0
         start0 = max(record.start, reached)
-        end0 = record.stop if record.alts is None else record.start + 1
-        if start0 < end0:
-            yield Block(contig, start0, end0, int(record.samples[0].get("DP") or 0))
-            reached = end0
+        is_firm = _is_reference(record)
+        held = Block(record.contig, start0, record.stop, _least_depth(record)) if start0 < record.stop else None
+    if held:
+        yield held
 
 
 def lay_calls(
@@ -97,6 +148,32 @@ def block_record(block: Block, header: pysam.VariantHeader, bases: pysam.FastaFi
     record.samples[0]["GT"] = (0, 0)
     record.samples[0]["DP"] = block.depth
     return record
+
+
+def _is_reference(record: pysam.VariantRecord) -> bool:
+    return set(record.alts or ()) <= _UNSEEN
+
+
+def _least_depth(record: pysam.VariantRecord) -> int:
+    sample = record.samples[0]
+    least = sample.get("MIN_DP") if _is_reference(record) else None
+    return int((sample.get("DP") if least is None else least) or 0)
+
+
+def _carried(records: pysam.VariantFile) -> Iterator[pysam.VariantRecord]:
+    """Yield the sites where the sample carries another allele, with likelihoods as integers.
+
+    Source: VCF 4.3, section 1.6.2 (GL, PL).
+    """
+    for record in records:
+        sample = record.samples[0]
+        if not any(sample.get("GT") or ()):
+            continue
+        likelihoods = sample.get("GL")
+        if likelihoods and None not in likelihoods:
+            best = max(likelihoods)
+            sample["PL"] = [round(10 * (best - one)) for one in likelihoods]
+        yield record
 
 
 def _tells_bases(call: pysam.VariantRecord) -> bool:

@@ -112,4 +112,20 @@ def test_the_cpu_queue_tries_spot_before_on_demand_and_the_gpu_queue_stands_besi
         for properties in assembly.properties("AWS::Batch::JobQueue")
     }
 
-    assert queues == {"cpu": ["SPOT", "EC2"], "gpu": ["EC2"]}
+    assert queues == {"cpu": ["SPOT", "EC2"], "steady": ["EC2"], "gpu": ["EC2"]}
+
+
+def test_every_job_fits_the_machines_of_its_stage_even_with_twice_the_memory(assembly):
+    """OPS-06: Batch lets a job that asks for more than its pool has wait for ever.
+
+    Vcpus and memory of the largest machine of each class: EC2 user guide, instance types c6i, m6i, m7i, r6i, r7i, g5.
+    """
+    pools = {
+        properties["ComputeEnvironmentName"].rpartition("-")[2]: properties["ComputeResources"]["MaxvCpus"]
+        for properties in assembly.properties("AWS::Batch::ComputeEnvironment")
+    }
+    for properties in assembly.properties("AWS::Batch::JobDefinition"):
+        needs = {need["Type"]: int(need["Value"]) for need in properties["ContainerProperties"]["ResourceRequirements"]}
+        on_gpu = "GPU" in needs
+        assert needs["VCPU"] <= pools["gpu" if on_gpu else "demand"], properties["JobDefinitionName"]
+        assert 2 * needs["MEMORY"] <= (384 if on_gpu else 1024) * 1024

@@ -15,6 +15,7 @@ DEFINITIONS = {
 }
 SUBMIT_JOB = "arn:aws:states:::batch:submitJob.sync"
 INVOKE = "arn:aws:states:::lambda:invoke"
+WHOLE_CALLS = {"CallGatk": "gatk", "CallDeepvariant": "deepvariant", "CallParabricks": "parabricks"}
 
 
 def machines(definition, path="$"):
@@ -103,13 +104,15 @@ def test_every_job_state_has_its_image_and_every_function_state_its_folder():
     assert used["Function"] <= {folder.parent.name for folder in (ROOT / "lambdas").glob("*/handler.py")}
 
 
-def test_a_job_is_told_its_submission_or_cohort_and_the_cpu_queue():
+def test_a_job_is_told_its_submission_or_cohort_and_its_queue():
     for path, task in tasks().items():
         if task["Resource"] == SUBMIT_JOB:
             environment = task["Parameters"]["ContainerOverrides"]["Environment"]
             subject = "COHORT_ID" if path.startswith("joint_genotype") else "SUBMISSION_ID"
             assert subject in {variable["Name"] for variable in environment}, path
-            assert task["Parameters"]["JobQueue"] == "${CpuQueueArn}", path
+            state = path.rpartition(".")[2]
+            queue = f"${{{state}QueueArn}}" if state in WHOLE_CALLS else "${CpuQueueArn}"
+            assert task["Parameters"]["JobQueue"] == queue, path
 
 
 def test_each_job_of_a_sample_is_given_memory_that_is_raised_once_where_it_ran_out():
@@ -119,6 +122,7 @@ def test_each_job_of_a_sample_is_given_memory_that_is_raised_once_where_it_ran_o
     rules = {rule["Next"]: rule for rule in states["GiveMoreMemory"]["Choices"]}
 
     assert set(rules) == set(jobs)
+    jobs = {name: state for name, state in jobs.items() if name not in WHOLE_CALLS}
     for name, state in jobs.items():
         job = state["Parameters"]["JobDefinition"].removesuffix("JobArn}")
         asked = state["Parameters"]["ContainerOverrides"]["ResourceRequirements"]
@@ -132,6 +136,29 @@ def test_each_job_of_a_sample_is_given_memory_that_is_raised_once_where_it_ran_o
         ]
         (catcher,) = state["Catch"]
         assert (catcher["Assign"], catcher["Next"]) == ({"failed_step": name}, "WeighFailure")
+
+
+def test_a_caller_that_takes_a_sample_as_a_whole_is_given_what_was_planned_for_the_sample():
+    """ANA-02: the plan says processors and memory, and what to give once where that memory ran out."""
+    states = DEFINITIONS["sample_to_release"]["States"]
+    chosen = {rule["Next"]: rule for rule in states["ChooseCaller"]["Choices"]}
+    rules = {rule["Next"]: rule for rule in states["GiveMoreMemory"]["Choices"]}
+
+    assert set(chosen) == set(WHOLE_CALLS)
+    for name, caller in WHOLE_CALLS.items():
+        variable, overrides = f"{snake(name)}_mib", states[name]["Parameters"]["ContainerOverrides"]
+        more = "$.calling.machine.more_memory_mib"
+        assert chosen[name]["StringEquals"] == caller
+        assert chosen[name]["Assign"] == {f"{variable}.$": "$.calling.machine.memory_mib"}
+        assert overrides["ResourceRequirements"] == [
+            {"Type": "MEMORY", "Value.$": f"${variable}"},
+            {"Type": "VCPU", "Value.$": "$.calling.machine.vcpus"},
+        ]
+        assert {"Name": "THREADS", "Value.$": "$.calling.machine.vcpus"} in overrides["Environment"]
+        assert {"Name": "MEMORY_MIB", "Value.$": f"${variable}"} in overrides["Environment"]
+        assert rules[name]["Assign"] == {f"{variable}.$": more}
+        assert rules[name]["And"][1] == {"Not": {"Variable": f"${variable}", "StringEqualsPath": more}}
+        assert states[name]["Next"] == states["CallVariants"]["Next"]
 
 
 def test_more_memory_is_twice_what_the_job_reserves(assembly):

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from local_stage import lifecycle
 from strandline.aws.steps import StepRecords
 from strandline.aws.submitting import LocalReads, prepare_submission, upload_submission
 from strandline.cli.analysis import declare_sample
@@ -49,3 +50,21 @@ def test_freebayes_in_parts_calls_what_it_calls_as_a_whole(lab, tmp_path, in_par
     whole = send(lab, "FREEBAYES-PARTS", Caller.FREEBAYES)
     assert lab.wait(whole).state is SubmissionState.IN_REVIEW
     assert variants(lab, scattered, tmp_path) == variants(lab, whole, tmp_path) != []
+
+
+@pytest.mark.skipif(shutil.which("gatk") is not None, reason="gatk is installed: the sample would be called")
+def test_a_sample_whose_caller_this_machine_lacks_is_stopped_before_it_is_called(lab):
+    """It came through the bucket, past `strandline submit`, which refuses it before anything is uploaded."""
+    submission_id = send(lab, "NOT-INSTALLED", Caller.GATK)
+    record = lab.wait(submission_id)
+    assert record.state is SubmissionState.QUARANTINED
+    assert (record.cause.code, record.cause.step) == ("caller_not_installed", "PlanCalling")
+    assert "gatk is not on PATH" in record.cause.message
+    assert "CallGatk" not in steps_of(lab, submission_id)
+
+
+def test_the_status_of_a_stage_names_the_callers_that_cannot_run_here():
+    missing = lifecycle.status("local").missing_by_caller
+    for caller, tool in (("gatk", "gatk"), ("deepvariant", "run_deepvariant"), ("parabricks", "pbrun")):
+        assert missing.get(caller, []) == ([] if shutil.which(tool) else [tool])
+    assert "bcftools" not in missing

@@ -16,6 +16,8 @@ def new_header() -> pysam.VariantHeader:
         header.add_line(f"##contig=<ID={contig},length=1000>")
     header.add_line('##FORMAT=<ID=GT,Number=1,Type=String,Description="x">')
     header.add_line('##FORMAT=<ID=DP,Number=1,Type=Integer,Description="x">')
+    header.add_line('##FORMAT=<ID=MIN_DP,Number=1,Type=Integer,Description="x">')
+    header.add_line('##INFO=<ID=INDEL,Number=0,Type=Flag,Description="x">')
     header.add_sample("S1")
     add_block_lines(header)
     return header
@@ -66,14 +68,30 @@ def test_the_records_of_a_pile_up_become_blocks_that_do_not_overlap(tmp_path):
     lines = [
         "c\t11\t.\tA\t.\t.\t.\tEND=15;MIN_DP=20\tGT:DP\t0/0:20",
         "c\t16\t.\tA\tG\t9\t.\t.\tGT:DP\t0/1:12",
-        "c\t16\t.\tAC\tA\t9\t.\t.\tGT:DP\t0/1:12",
+        "c\t16\t.\tAC\tA\t9\t.\tINDEL\tGT:DP\t0/1:12",
         "c\t17\t.\tC\t.\t.\t.\tMIN_DP=3\tGT:DP\t0/0:3",
+        "c\t17\t.\tC\tT\t9\t.\t.\tGT:DP\t0/0:3",
+        "d\t1\t.\tC\t.\t.\t.\tMIN_DP=8\tGT:DP\t0/0:8",
     ]
     vcf = tmp_path / "p.vcf"
     vcf.write_text(str(HEADER) + "\n".join(lines) + "\n")
     with pysam.VariantFile(str(vcf)) as records:
         blocks = list(read_blocks(records))
-    assert blocks == [Block("c", 10, 15, 20), Block("c", 15, 16, 12), Block("c", 16, 17, 3)]
+    assert blocks == [Block("c", 10, 15, 20), Block("c", 15, 16, 12), Block("c", 16, 17, 3), Block("d", 0, 1, 8)]
+
+
+def test_the_records_of_a_callers_own_gvcf_become_blocks_of_their_least_depth(tmp_path):
+    """As GATK and DeepVariant write them: MIN_DP in a block, a deletion in the place of the bases that it spans."""
+    lines = [
+        "c\t11\t.\tA\t<NON_REF>\t.\t.\tEND=15\tGT:DP:MIN_DP\t0/0:25:20",
+        "c\t16\t.\tACG\tA,<NON_REF>\t9\t.\t.\tGT:DP\t0/1:12",
+        "c\t19\t.\tC\t<*>\t.\t.\tEND=20\tGT:DP:MIN_DP\t0/0:4:0",
+    ]
+    vcf = tmp_path / "p.vcf"
+    vcf.write_text(str(HEADER) + "\n".join(lines) + "\n")
+    with pysam.VariantFile(str(vcf)) as records:
+        blocks = list(read_blocks(records))
+    assert blocks == [Block("c", 10, 15, 20), Block("c", 15, 18, 12), Block("c", 18, 20, 0)]
 
 
 def test_a_block_is_written_with_its_end_and_its_least_depth(tmp_path):

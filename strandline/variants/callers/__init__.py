@@ -2,6 +2,7 @@
 
 from strandline.variants.callers.registry import (
     CALL_GVCF,
+    CALL_WHOLE,
     TRAITS,
     CallerTraits,
     caller_version,
@@ -9,4 +10,4 @@ from strandline.variants.callers.registry import (
     missing_tools,
 )
 
-__all__ = ["CALL_GVCF", "TRAITS", "CallerTraits", "caller_version", "check_installed", "missing_tools"]
+__all__ = ["CALL_GVCF", "CALL_WHOLE", "TRAITS", "CallerTraits", "caller_version", "check_installed", "missing_tools"]
