@@ -63,7 +63,6 @@ class ComputeStack(PartStack):
         )
         self.job_by_name = self._jobs(stage, names, storage, catalog)
         CfnOutput(self, "CpuQueueArn", value=self.cpu_queue.attr_job_queue_arn)
-        CfnOutput(self, "SteadyQueueArn", value=self.steady_queue.attr_job_queue_arn)
         CfnOutput(self, "GpuQueueArn", value=self.gpu_queue.attr_job_queue_arn)
 
     def _queue(self, construct_id: str, name: str, pools: list[batch.CfnComputeEnvironment]) -> batch.CfnJobQueue:

@@ -174,6 +174,8 @@ def test_more_memory_is_twice_what_the_job_reserves(assembly):
         values = properties["DefinitionString"]["Fn::Sub"][1]
         for job in (name.removesuffix("JobArn") for name in values if name.endswith("JobArn")):
             told += 1
+            if job in WHOLE_CALLS:
+                continue  # the plan says how much
             assert values[f"{job}MemoryMib"] == str(reserved[job]), job
             assert values[f"{job}MoreMemoryMib"] == str(2 * reserved[job]), job
     assert told == len(reserved)
