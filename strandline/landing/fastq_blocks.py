@@ -16,7 +16,7 @@ Bytes = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.intp]
 
 LINES_PER_RECORD: Final = 4
-_BLOCK_BYTES: Final = 1 << 20  # smaller: the mates wait for the lock of Python; larger: blank lines take 50 times their bytes
+_BLOCK_BYTES: Final = 1 << 20  # smaller: mates wait for each other; larger: memory (docs/decisions/0017)
 _NEWLINE, _SPACE = b"\n "
 
 
