@@ -1,7 +1,7 @@
 """Iceberg tables of the lake, from the one file that also tells the loader its columns."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +10,19 @@ from constructs import Construct
 
 LAKE_TABLES = Path(__file__).resolve().parents[2] / "strandline" / "lake" / "tables.json"
 _FIRST_PARTITION_FIELD_ID = 1000  # Iceberg's specification keeps the ids below for columns
+_NESTED = ("map<", "list<", "struct<")
 
 
 def lake_tables() -> Mapping[str, Mapping[str, Any]]:
-    """The tables' definitions by name."""
+    """The tables' definitions by name; a copy of another table has its columns."""
     tables: Mapping[str, Mapping[str, Any]] = json.loads(LAKE_TABLES.read_text(encoding="utf-8"))
-    return tables
+    return {name: {**table, "columns": tables[table.get("copy_of", name)]["columns"]} for name, table in tables.items()}
 
 
 class LakeTable(Construct):
     """An empty Iceberg v2 table in Glue: field ids are the columns' places in the file, so columns are only appended.
+
+    A template can tell only columns without an inner structure; the first write to the table adds the others.
 
     Source: Apache Iceberg table specification, sections on schemas, partition specs and sort orders.
     """
@@ -36,7 +39,8 @@ class LakeTable(Construct):
         location: str,
     ) -> None:
         super().__init__(scope, construct_id)
-        field_ids = {column["name"]: number for number, column in enumerate(definition["columns"], start=1)}
+        flat = [column for column in definition["columns"] if not column["type"].startswith(_NESTED)]
+        field_ids = {column["name"]: number for number, column in enumerate(flat, start=1)}
         self.table = glue.CfnTable(
             self,
             "Table",
@@ -49,7 +53,7 @@ class LakeTable(Construct):
                     version="2",
                     iceberg_table_input=glue.CfnTable.IcebergTableInputProperty(
                         location=location,
-                        schema=_schema(definition, field_ids),
+                        schema=_schema(flat, field_ids),
                         partition_spec=_partition_spec(definition, field_ids) if definition["partition"] else None,
                         write_order=_write_order(definition, field_ids),
                         properties={"comment": definition["description"], "write.format.default": "parquet"},
@@ -59,7 +63,7 @@ class LakeTable(Construct):
         )
 
 
-def _schema(definition: Mapping[str, Any], field_ids: Mapping[str, int]) -> glue.CfnTable.IcebergSchemaProperty:
+def _schema(columns: Sequence[Mapping[str, Any]], field_ids: Mapping[str, int]) -> glue.CfnTable.IcebergSchemaProperty:
     return glue.CfnTable.IcebergSchemaProperty(
         type="struct",
         schema_id=0,
@@ -71,7 +75,7 @@ def _schema(definition: Mapping[str, Any], field_ids: Mapping[str, int]) -> glue
                 required=column["required"],
                 doc=column["doc"],
             )
-            for column in definition["columns"]
+            for column in columns
         ],
     )
 

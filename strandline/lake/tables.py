@@ -15,6 +15,7 @@ _ARROW_TYPES: Final = {
     "double": pa.float64(),
     "boolean": pa.bool_(),
     "timestamptz": pa.timestamp("us", tz="UTC"),
+    "map<string,string>": pa.map_(pa.string(), pa.string()),
 }
 
 
@@ -30,12 +31,24 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class LakeTable:
-    """One table. `sort` names the columns that each data file is ordered by."""
+    """One table.
+
+    Attributes:
+        partition: columns of which a data file has one value.
+        sort: columns that each data file is ordered by.
+        bloom: columns of which each group of rows has a Bloom filter, where many samples' rows were merged.
+        replaced_by: column whose value names what a load replaces as a whole.
+        copy_of: table whose rows these are once more, in another order.
+    """
 
     name: str
     description: str
     columns: tuple[Column, ...]
+    partition: tuple[str, ...]
     sort: tuple[str, ...]
+    bloom: tuple[str, ...]
+    replaced_by: str
+    copy_of: str | None = None
 
     def arrow_schema(self) -> pa.Schema:
         """Return the schema that rows must have to be written."""
@@ -52,8 +65,12 @@ def lake_tables() -> dict[str, LakeTable]:
         name: LakeTable(
             name=name,
             description=table["description"],
-            columns=tuple(Column(**column) for column in table["columns"]),
+            columns=tuple(Column(**column) for column in document[table.get("copy_of", name)]["columns"]),
+            partition=tuple(part["source"] for part in table["partition"]),
             sort=tuple(table["sort"]),
+            bloom=tuple(table.get("bloom", ())),
+            replaced_by=table.get("replaced_by", "submission_id"),
+            copy_of=table.get("copy_of"),
         )
         for name, table in document.items()
     }

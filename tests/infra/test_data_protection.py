@@ -147,7 +147,9 @@ def test_ing_08_submissions_are_found_by_id_state_sample_site_and_day(assembly):
 
 @pytest.mark.parametrize("name", sorted(TABLES))
 def test_lake_tables_have_the_columns_partitions_and_order_of_the_definition(assembly, name):
-    (table,) = [table for table in assembly.properties("AWS::Glue::Table") if table["Name"] == name]
+    """A template has no form for maps: the first write adds them."""
+    (table,) = [table for table in assembly.properties("AWS::Glue::Table") if table.get("Name") == name]
+    columns = TABLES[TABLES[name].get("copy_of", name)]["columns"]
     iceberg = table["OpenTableFormatInput"]["IcebergInput"]
     written = iceberg["IcebergTableInput"]
     name_by_id = {field["Id"]: field["Name"] for field in written["Schema"]["Fields"]}
@@ -156,7 +158,7 @@ def test_lake_tables_have_the_columns_partitions_and_order_of_the_definition(ass
     assert [
         {"name": field["Name"], "type": field["Type"], "required": field["Required"], "doc": field["Doc"]}
         for field in written["Schema"]["Fields"]
-    ] == TABLES[name]["columns"]
+    ] == [column for column in columns if not column["type"].startswith("map<")]
     assert [
         {"source": name_by_id[part["SourceId"]], "transform": part["Transform"]}
         for part in written.get("PartitionSpec", {"Fields": []})["Fields"]

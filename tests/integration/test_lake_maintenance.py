@@ -1,0 +1,181 @@
+"""Replacing, merging, erasing, forgetting. LAK-01: each may run twice, and rows stay what they were."""
+
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import pytest
+from pyiceberg.exceptions import CommitFailedException
+
+from benchmarks.lake_on_disk import open_lake
+from strandline.aws import lake as lake_module
+from strandline.aws.lake import Lake
+from strandline.aws.lake_maintenance import compact, erase_subject, expire, history
+from strandline.errors import TemporaryError
+from strandline.lake.tables import lake_tables
+
+CONTIGS = ("chr1", "chr2")
+REQUIRED = {"string": "PASS", "long": 1, "boolean": False}
+
+
+@pytest.fixture
+def lake(tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with open_lake(tmp_path) as catalog:
+        yield Lake("lake", catalog)
+
+
+def row(table, **values):
+    return {column.name: REQUIRED[column.type] for column in lake_tables()[table].columns if column.required} | values
+
+
+def rows_of(sample, positions):
+    rows = [
+        row("variants", sample_id=sample, submission_id=f"s-{sample}", contig=contig, position=at, ref="A", alt="C")
+        for contig in CONTIGS
+        for at in positions
+    ]
+    return pa.Table.from_pylist(rows, schema=lake_tables()["variants"].arrow_schema())
+
+
+def load(lake, sample, positions, subject="PT1"):
+    count = lake.replace_rows("variants", f"s-{sample}", lambda: [rows_of(sample, positions)])
+    described = {"sample_id": sample, "submission_id": f"s-{sample}", "subject_id": subject}
+    described |= {"reference_name": "slice", "reference_version": "1", "variant_count": count}
+    described["loaded_at"] = datetime(2026, 1, 2, tzinfo=UTC)
+    samples = pa.Table.from_pylist([described], schema=lake_tables()["samples"].arrow_schema())
+    lake.replace_rows("samples", f"s-{sample}", lambda: [samples])
+    return count
+
+
+def found(lake, table="variants"):
+    rows = lake.load(table).scan(selected_fields=("sample_id", "contig", "position")).to_arrow().to_pylist()
+    return sorted((row["sample_id"], row["contig"], row["position"]) for row in rows)
+
+
+def expected(**positions):
+    return sorted((sample, contig, at) for sample, places in positions.items() for contig in CONTIGS for at in places)
+
+
+@pytest.mark.parametrize("is_merged", [False, True])
+def test_a_sample_is_replaced_in_both_orders_before_and_after_merging(lake, is_merged):
+    load(lake, "A", [10, 20])
+    load(lake, "B", [10, 30])
+    if is_merged:
+        compact(lake, most_runs=1)
+    for _ in range(2):  # a step may run twice
+        assert load(lake, "A", [11]) == 2
+    assert found(lake) == found(lake, "sample_variants") == expected(A=[11], B=[10, 30])
+
+
+def test_merged_rows_are_the_same_rows_in_one_sorted_file_a_contig(lake):
+    for sample, positions in {"A": [10, 20, 400], "B": [5, 20], "C": [300]}.items():
+        load(lake, sample, positions)
+    before = found(lake)
+    merged = compact(lake, most_runs=1)
+    assert (merged.files_before, merged.files_after, merged.rows_written) == (6, 2, 12)
+    assert found(lake) == before
+    for task in lake.load("variants").scan().plan_files():
+        with lake.load("variants").io.new_input(task.file.file_path).open() as source:
+            positions = pa.parquet.read_table(source)["position"].to_pylist()
+        assert positions == [5, 10, 20, 20, 300, 400]
+    assert compact(lake, most_runs=1).rows_written == 0
+
+
+def test_a_few_files_over_one_position_are_left_alone(lake):
+    for sample in "ABCD":
+        load(lake, sample, [10, 20])
+    assert compact(lake).rows_written == 0
+    load(lake, "E", [10, 20])
+    assert compact(lake).rows_written == 20
+
+
+def test_an_erased_subject_is_in_no_table_and_the_others_are_as_they_were(lake):
+    load(lake, "A", [10, 20], subject="PT1")
+    load(lake, "B", [10, 30], subject="PT2")
+    load(lake, "C", [10, 40], subject="PT1")
+    compact(lake, most_runs=1)
+    erased = erase_subject(lake, "PT1")
+    assert {name: count for name, count in erased.items() if count} == {
+        "variants": 8,
+        "sample_variants": 8,
+        "samples": 2,
+    }
+    assert found(lake) == found(lake, "sample_variants") == expected(B=[10, 30])
+    assert lake.load("samples").scan().to_arrow()["sample_id"].to_pylist() == ["B"]
+    assert erase_subject(lake, "PT1") == {}
+
+
+def test_what_was_erased_is_gone_from_the_disk_once_snapshots_have_expired(lake, tmp_path):
+    load(lake, "SAMPLE-TO-ERASE", [10], subject="PT1")
+    load(lake, "B", [10], subject="PT2")
+    erase_subject(lake, "PT1")
+
+    def holders():
+        return [path for path in tmp_path.rglob("*") if path.is_file() and b"SAMPLE-TO-ERASE" in path.read_bytes()]
+
+    assert holders()
+    for _ in range(2):
+        expire(lake, datetime.now(UTC) + timedelta(seconds=1))
+    assert holders() == []
+    assert found(lake) == expected(B=[10])
+
+
+def test_expiry_keeps_what_is_young_and_the_last_snapshot(lake):
+    load(lake, "A", [10])
+    load(lake, "A", [11])
+    load(lake, "A", [12])
+    kept = len(history(lake, "variants"))
+    assert all(table.snapshots == table.files == 0 for table in expire(lake, datetime.now(UTC) - timedelta(hours=1)))
+    assert len(history(lake, "variants")) == kept
+    expire(lake, datetime.now(UTC) + timedelta(seconds=1))
+    (last,) = history(lake, "variants")
+    assert last.is_current
+    assert found(lake) == expected(A=[12])
+
+
+def test_an_earlier_snapshot_is_read_as_it_was(lake):
+    load(lake, "A", [10])
+    before = history(lake, "variants")[0]
+    load(lake, "B", [20])
+    table = lake.load("variants")
+    assert len(table.scan(snapshot_id=before.snapshot_id).to_arrow()) == before.total_rows == 2
+    assert [change.total_rows for change in history(lake, "variants")] == [4, 2]
+
+
+def test_a_load_that_commits_while_files_are_merged_is_kept(lake, monkeypatch):
+    for sample in "AB":
+        load(lake, sample, [10, 20])
+    during = iter([lambda: load(lake, "C", [15])])
+    commit = lake_module.replace_files
+
+    def commit_after_another(table, old, new, **rest):
+        next(during, lambda: None)()
+        commit(table, old, new, **rest)
+
+    monkeypatch.setattr("strandline.aws.lake_maintenance.replace_files", commit_after_another)
+    compact(lake, most_runs=1)
+    assert found(lake) == expected(A=[10, 20], B=[10, 20], C=[15])
+
+
+def test_a_sample_replaced_while_files_are_merged_is_as_it_was_replaced(lake, monkeypatch):
+    for sample in "AB":
+        load(lake, sample, [10, 20])
+    during = iter([lambda: load(lake, "A", [99])])
+    commit = lake_module.replace_files
+
+    def commit_after_another(table, old, new, **rest):
+        next(during, lambda: None)()
+        commit(table, old, new, **rest)
+
+    monkeypatch.setattr("strandline.aws.lake_maintenance.replace_files", commit_after_another)
+    compact(lake, most_runs=1)
+    assert found(lake) == expected(A=[99], B=[10, 20])
+
+
+def test_a_writer_that_loses_every_race_says_so(lake, monkeypatch):
+    def lose(*_, **__):
+        raise CommitFailedException("another was first")
+
+    monkeypatch.setattr(lake_module, "replace_files", lose)
+    with pytest.raises(TemporaryError, match="variants"):
+        load(lake, "A", [10])
