@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
     from pyiceberg.typedef import Record
 
-MERGED: Final = {"variants": ("position", "ref", "alt", "sample_id")}
+MERGED: Final = {
+    "variants": ("position", "ref", "alt", "sample_id"),
+    "callable_regions": ("start0", "end_position", "sample_id"),
+}
 """Tables that are merged, and what orders the rows of one partition."""
 MOST_RUNS: Final = 4
 """Files over one position that are left as they are."""
