@@ -28,6 +28,7 @@ from strandline.landing.fastq_rules import (
 )
 from strandline.landing.fastq_tally import OFFSET_64_CEILING, OFFSET_64_FLOOR, SHORT_READ_CEILING, Tally
 from strandline.landing.findings import KEPT_PER_RULE, Rule
+from strandline.landing.sam.gather import gather_rows
 
 Flags = npt.NDArray[np.bool_]
 
@@ -192,8 +193,7 @@ def _gather(buffer: Bytes, starts: Places, lengths: Places, fill: int | None) ->
     width = int(lengths.max(initial=0))
     if width == 0:
         return np.empty((len(starts), 0), dtype=np.uint8)
-    windows = np.ndarray((len(buffer) - width + 1,), f"V{width}", buffer, strides=(1,))
-    rows: Bytes = windows[starts].view(np.uint8).reshape(len(starts), width)
+    rows = gather_rows(buffer, starts, width)
     shared = int(lengths.min())
     if shared < width:
         padding = rows[:, :1] if fill is None else np.uint8(fill)

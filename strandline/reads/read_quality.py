@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from strandline.landing.sam.gather import Bytes, Integers
+from strandline.landing.sam.gather import Bytes, Integers, gather_rows
 from strandline.reads.read_batches import BASE_CODES, NOT_PRIMARY, REVERSE, SECOND, ReadBatch
 
 ADAPTERS: Final = {
@@ -38,7 +38,11 @@ _KINDS: Final = 5  # A, C, G, T and others
 _KIND_OF_CODE: Final = np.full(16, 4, dtype=np.uint8)
 _KIND_OF_CODE[[BASE_CODES.index(base) for base in "ACGT"]] = [0, 1, 2, 3]
 _COMPLEMENT_KIND: Final = np.array([3, 2, 1, 0, 4], dtype=np.uint8)
+_IS_GC: Final = np.array([False, True, True, False, False])
 _UNKNOWN: Final = 4
+_ADAPTER_KINDS: Final = {
+    name: np.array(["ACGT".index(base) for base in adapter], dtype=np.uint8) for name, adapter in ADAPTERS.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +129,15 @@ class _Mate:
         for length in np.flatnonzero(counts).tolist():
             if length:
                 some = chosen[lengths == length]
-                places = batch.first_base[some, None] + np.arange(length)
-                self._add_matrix(batch.bases[places], batch.qualities[places], batch.flag[some] & REVERSE != 0)
+                bases, qualities = (
+                    gather_rows(of_all, batch.first_base[some], length) for of_all in (batch.bases, batch.qualities)
+                )
+                self._add_matrix(bases, qualities, batch.flag[some] & REVERSE != 0)
 
     def _add_matrix(self, bases: Bytes, qualities: Bytes, reverse: npt.NDArray[np.bool_]) -> None:
         """Count reads of one length; those on the reverse strand are turned back to how they were sequenced."""
-        kinds = _KIND_OF_CODE[bases]
-        kinds[reverse] = _COMPLEMENT_KIND[kinds[reverse, ::-1]]
+        kinds = _KIND_OF_CODE.take(bases)
+        kinds[reverse] = _COMPLEMENT_KIND.take(kinds[reverse, ::-1])
         qualities[reverse] = qualities[reverse, ::-1]
         qualities[qualities >= _QUALITIES] = 0  # 255 says that there is none
         length = bases.shape[1]
@@ -142,15 +148,16 @@ class _Mate:
         pairs += cycles
         counted = np.bincount(pairs.ravel())
         self._by_cycle.reshape(-1)[: len(counted)] += counted
-        gc = np.count_nonzero((kinds == 1) | (kinds == 2), axis=1)
+        gc = np.count_nonzero(_IS_GC.take(kinds), axis=1)
         self._by_gc += np.bincount((200 * gc + length) // (2 * length), minlength=101)
         self._find_adapters(kinds)
         self._sample.add(kinds)
 
     def _find_adapters(self, kinds: Bytes) -> None:
-        text, length = kinds.tobytes(), kinds.shape[1]
-        for name, adapter in ADAPTERS.items():
-            begun = np.fromiter(_occurrences(text, bytes("ACGT".index(base) for base in adapter)), dtype=np.int64)
+        text, length = kinds.ravel(), kinds.shape[1]
+        fours = _four_at_a_time(text)
+        for name, adapter in _ADAPTER_KINDS.items():
+            begun = _occurrences(text, fours, adapter)
             begun = begun[begun % length <= length - len(adapter)]  # within one read
             _, first = np.unique(begun // length, return_index=True)  # in order, so the first of each read
             cycles = np.minimum(begun[first] % length, LONGEST_CYCLE - 1)
@@ -212,11 +219,24 @@ class _Sample:
                 yield RepeatedSequence(_to_letters(int(codes[place])), round(share, 6))
 
 
-def _occurrences(text: bytes, wanted: bytes) -> Iterator[int]:
-    at = text.find(wanted)
-    while at >= 0:
-        yield at
-        at = text.find(wanted, at + 1)
+def _four_at_a_time(kinds: Bytes) -> Bytes:
+    """Return for each base but the last three the number that it and the next three make; one with an N means nothing.
+
+    >>> _four_at_a_time(np.array([0, 1, 2, 3, 0], dtype=np.uint8)).tolist()
+    [27, 108]
+    """
+    twos = kinds[:-1] << 2 | kinds[1:]
+    fours: Bytes = twos[:-2] << 4 | twos[2:]
+    return fours
+
+
+def _occurrences(kinds: Bytes, fours: Bytes, wanted: Bytes) -> Integers:
+    """Return where `wanted`, of four bases or more, begins in `kinds`, of which `fours` are made."""
+    is_begun = fours[: max(0, len(kinds) - len(wanted) + 1)] == _four_at_a_time(wanted[:4])[0]
+    begun: Integers = np.flatnonzero(is_begun)
+    for at, kind in enumerate(wanted.tolist()):
+        begun = begun[kinds[begun + at] == kind]
+    return begun
 
 
 def _rounded(values: npt.NDArray[np.float64], digits: int) -> tuple[float, ...]:

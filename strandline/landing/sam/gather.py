@@ -21,6 +21,17 @@ def gather(buffer: Bytes, starts: Integers, lengths: Integers) -> Bytes:
     return found
 
 
+def gather_rows(buffer: Bytes, starts: Integers, width: int) -> Bytes:
+    """Return slices of one width as the rows of a matrix; `width` is at least 1, and each slice lies in the buffer.
+
+    >>> gather_rows(np.frombuffer(b"abcdef", dtype=np.uint8), np.array([4, 0]), 2).tolist()
+    [[101, 102], [97, 98]]
+    """
+    windows = np.ndarray((len(buffer) - width + 1,), f"V{width}", buffer, strides=(1,))  # rows are copied whole
+    rows: Bytes = windows[starts].view(np.uint8).reshape(len(starts), width)
+    return rows
+
+
 def spans(values: Integers, counts: Integers) -> Integers:
     """Return the sum of each record's values, of which it has `counts`, 0 where it has none.
 
