@@ -225,8 +225,9 @@ def _four_at_a_time(kinds: Bytes) -> Bytes:
     >>> _four_at_a_time(np.array([0, 1, 2, 3, 0], dtype=np.uint8)).tolist()
     [27, 108]
     """
-    twos = np.left_shift(kinds[:-1], 2, dtype=np.uint8) | kinds[1:]
-    return np.left_shift(twos[:-2], 4, dtype=np.uint8) | twos[2:]
+    twos: Bytes = np.bitwise_or(np.left_shift(kinds[:-1], 2), kinds[1:], dtype=np.uint8)
+    fours: Bytes = np.bitwise_or(np.left_shift(twos[:-2], 4), twos[2:], dtype=np.uint8)
+    return fours
 
 
 def _occurrences(kinds: Bytes, fours: Bytes, wanted: Bytes) -> Integers:
