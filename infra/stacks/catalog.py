@@ -7,6 +7,7 @@ from aws_cdk import aws_glue as glue
 from constructs import Construct
 
 from infra.constructs.backup import TableBackup
+from infra.constructs.lake_question import LakeQuestion, lake_questions
 from infra.constructs.lake_table import LakeTable, lake_tables
 from infra.constructs.permissions import TABLE_INDEXES, DataTable
 from infra.names import Names
@@ -31,7 +32,7 @@ class CatalogStack(PartStack):
             "catalog",
             stage=stage,
             names=names,
-            contents="submissions table, lake tables, query workgroup",
+            contents="submissions table, lake tables, query workgroup, questions",
             stateful=True,
         )
         self.submissions = self._submissions(stage, names, storage)
@@ -118,4 +119,13 @@ class CatalogStack(PartStack):
             ),
         )
         workgroup.apply_removal_policy(RemovalPolicy.RETAIN)
+        for question, text in lake_questions().items():
+            LakeQuestion(
+                self,
+                "".join(word.title() for word in question.split("_")) + "Question",
+                name=question,
+                text=text,
+                database=names.glue_database,
+                workgroup=workgroup,
+            )
         CfnOutput(self, "AthenaWorkgroup", value=name)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_batch import BatchClient
 
+    from strandline.aws.lake import Lake
+
 _PARTS: Final = ("storage", "catalog", "compute", "workflow", "intake", "api")
 
 
@@ -105,6 +107,13 @@ class Deployment:
         return AthenaQueries(
             self._endpoint.client("athena"), self.outputs["AthenaWorkgroup"], self.outputs["GlueDatabase"]
         )
+
+    @cached_property
+    def lake(self) -> "Lake":
+        """The lake's tables, to be written."""
+        from strandline.aws.lake import Lake, open_catalog  # noqa: PLC0415 - half a second, which few commands need
+
+        return Lake(self.outputs["GlueDatabase"], open_catalog(self._endpoint.url, self._endpoint.region))
 
     @cached_property
     def intake(self) -> Intake:

@@ -150,14 +150,19 @@ def prepare_table(table: "Table", definition: LakeTable) -> None:
                 update.union_by_name(wanted)
 
 
-def open_catalog() -> GlueCatalog:
-    """Open the catalog where boto3 finds AWS: pyiceberg's own file access does not read AWS_ENDPOINT_URL."""
-    session = boto3.Session()
+def open_catalog(endpoint_url: str | None = None, region: str | None = None) -> GlueCatalog:
+    """Open the catalog where boto3 finds AWS: pyiceberg's own file access does not read AWS_ENDPOINT_URL.
+
+    With an endpoint, that of an embedded AWS, no credentials are looked for.
+    """
+    session = boto3.Session(region_name=region)
     properties = {"py-io-impl": f"{PyArrowFileIO.__module__}.{PyArrowFileIO.__name__}"}
     properties |= {"glue.region": session.region_name or "", "s3.region": session.region_name or ""}
-    endpoint = str(session.client("s3").meta.endpoint_url)
-    if "amazonaws.com" not in endpoint:
+    endpoint = endpoint_url or str(session.client("s3").meta.endpoint_url)
+    if endpoint_url or "amazonaws.com" not in endpoint:
         properties |= {"glue.endpoint": endpoint, "s3.endpoint": endpoint}
+    if endpoint_url:
+        properties |= {"client.access-key-id": "embedded", "client.secret-access-key": "embedded"}
     return GlueCatalog("glue", None, **properties)
 
 

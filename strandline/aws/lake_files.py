@@ -1,6 +1,6 @@
 """Data files of the lake: written in its layout, read in pieces, and what each of them holds."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, cast
 from uuid import uuid4
 
@@ -131,16 +131,24 @@ class DataFileWriter:
         )
 
 
-def read_rows(table: "Table", task: "FileScanTask", rows_per_batch: int) -> Iterator[pa.Table]:
-    """Yield a file's rows with the table's columns of today, without what a later commit deleted, some at a time."""
-    schema = schema_to_pyarrow(table.schema(), include_field_ids=False)
+def read_rows(
+    table: "Table", task: "FileScanTask", rows_per_batch: int, *, columns: "Sequence[str] | None" = None
+) -> Iterator[pa.Table]:
+    """Yield a file's rows, without what a later commit deleted, some at a time.
+
+    They have the table's columns of today, or those that are named.
+    """
+    schema = table.schema().select(*columns) if columns else table.schema()
+    arrow = schema_to_pyarrow(schema, include_field_ids=False)
     if task.delete_files:
-        scan = ArrowScan(table.metadata, table.io, table.schema(), task.residual)
-        yield from _cut(_conform(scan.to_table([task]), schema), rows_per_batch)
+        scan = ArrowScan(table.metadata, table.io, schema, task.residual)
+        yield from _cut(_conform(scan.to_table([task]), arrow), rows_per_batch)
         return
     with table.io.new_input(task.file.file_path).open() as source:
-        for batch in pq.ParquetFile(source).iter_batches(batch_size=rows_per_batch):
-            yield _conform(pa.Table.from_batches([batch]), schema)
+        file = pq.ParquetFile(source)
+        present = [field.name for field in file.schema_arrow if field.name in set(arrow.names)]
+        for batch in file.iter_batches(batch_size=rows_per_batch, columns=present):
+            yield _conform(pa.Table.from_batches([batch]), arrow)
 
 
 def read_column(table: "Table", task: "FileScanTask", column: str) -> pa.ChunkedArray:

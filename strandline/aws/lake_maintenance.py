@@ -13,6 +13,7 @@ from urllib.parse import urlparse
 
 from pyarrow.fs import FileSelector, FileType
 from pyiceberg.expressions import EqualTo, In, Reference
+from pyiceberg.table.refs import SnapshotRefType
 
 from strandline.aws.lake import Lake, keep_other_rows, replace_files
 from strandline.aws.lake_files import DataFileWriter, range_of, read_rows
@@ -95,8 +96,9 @@ def expire(lake: Lake, older_than: datetime) -> list[Expired]:
 def erase_subject(lake: Lake, subject_id: str) -> dict[str, int]:
     """Take every row of a subject's samples out of every table, and return how many there were in each.
 
-    Snapshots from before still have them until they expire. The samples table comes last: by it the rest is found
-    where an earlier run was cut short. Frequencies that counted the subject have to be made anew.
+    Snapshots from before still have them until they expire; frozen cohorts lose theirs. The samples table comes last:
+    by it the rest is found where an earlier run was cut short. Frequencies that counted the subject have to be made
+    anew.
 
     Raises:
         TemporaryError: `lake_contended`.
@@ -171,7 +173,17 @@ def _erase(table: "Table", *, column: str, values: frozenset[str]) -> int:
     old, kept = keep_other_rows(table, lake_tables()[table.name()[-1]], column, values)
     if old:
         replace_files(table, old, kept, of=In(term=Reference(column), literals=values))
+        _drop_tags(table)
     return sum(file.record_count for file in old) - sum(file.record_count for file in kept)
+
+
+def _drop_tags(table: "Table") -> None:
+    """Let go of snapshots that were kept under a name: they hold what was erased."""
+    tags = [name for name, kept in table.metadata.refs.items() if kept.snapshot_ref_type == SnapshotRefType.TAG]
+    if tags:
+        with table.manage_snapshots() as snapshots:
+            for name in tags:
+                snapshots.remove_tag(name)
 
 
 def _expire_table(table: "Table", older_than: datetime) -> Expired:

@@ -2,11 +2,13 @@
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from strandline.errors import RejectedInputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mypy_boto3_athena import AthenaClient
 
 _POLL_S: Final = 0.05
@@ -31,14 +33,15 @@ class AthenaQueries:
         self._workgroup = workgroup
         self.database = database
 
-    def run(self, sql: str) -> QueryResult:
-        """Run a query to its end and return every row.
+    def run(self, sql: str, parameters: "Sequence[str]" = ()) -> QueryResult:
+        """Run a query to its end and return every row; `parameters` are literals for its question marks.
 
         Raises:
             RejectedInputError: `query_failed`, with Athena's reason.
         """
+        given: dict[str, Any] = {"ExecutionParameters": list(parameters)} if parameters else {}
         query_id = self._client.start_query_execution(
-            QueryString=sql, WorkGroup=self._workgroup, QueryExecutionContext={"Database": self.database}
+            QueryString=sql, WorkGroup=self._workgroup, QueryExecutionContext={"Database": self.database}, **given
         )["QueryExecutionId"]
         execution = self._wait(query_id)
         pages = self._client.get_paginator("get_query_results").paginate(QueryExecutionId=query_id)

@@ -33,6 +33,8 @@ COMMANDS: Final = {  # command to module and function; only the asked one is imp
     "quarantine": ("quarantine", "app"),
     "query": ("querying", "query"),
     "tables": ("querying", "tables"),
+    "ask": ("asking", "ask"),
+    "lake": ("lake", "app"),
     "fhir": ("drafts", "fhir"),
     "report": ("drafts", "report"),
     "qc": ("qc", "qc"),

@@ -4,6 +4,7 @@ from typing import Annotated, Final
 
 import typer
 
+from strandline.aws.queries import QueryResult
 from strandline.cli.console import Cell, OutputFormat, print_rows, say
 from strandline.cli.ground import LOCAL, StageOption, connect
 from strandline.lake.tables import lake_tables
@@ -21,10 +22,7 @@ def query(
 
     Example: strandline query "SELECT gene, count(*) AS n FROM variants GROUP BY gene ORDER BY n DESC"
     """
-    result = connect(stage).queries.run(sql)
-    rows = [[_typed(value, kind) for value, kind in zip(row, result.types, strict=True)] for row in result.rows]
-    print_rows(result.columns, rows, form)
-    say(f"{len(rows)} rows, {result.scanned_bytes} bytes scanned")
+    print_result(connect(stage).queries.run(sql), form)
 
 
 def tables(form: Annotated[OutputFormat, typer.Option("--format")] = OutputFormat.TABLE) -> None:
@@ -38,6 +36,13 @@ def tables(form: Annotated[OutputFormat, typer.Option("--format")] = OutputForma
         for column in table.columns
     ]
     print_rows(("table", "column", "type", "meaning"), rows, form)
+
+
+def print_result(result: QueryResult, form: OutputFormat) -> None:
+    """Print what a query answered, and what it scanned."""
+    rows = [[_typed(value, kind) for value, kind in zip(row, result.types, strict=True)] for row in result.rows]
+    print_rows(result.columns, rows, form)
+    say(f"{len(rows)} rows, {result.scanned_bytes} bytes scanned")
 
 
 def _typed(value: str | None, kind: str) -> Cell:

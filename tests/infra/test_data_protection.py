@@ -166,6 +166,16 @@ def test_lake_tables_have_the_columns_partitions_and_order_of_the_definition(ass
     assert [name_by_id[part["SourceId"]] for part in written["WriteOrder"]["Fields"]] == TABLES[name]["sort"]
 
 
+def test_the_named_questions_are_in_the_workgroup_with_a_mark_for_each_value(assembly):
+    queries = {query["Name"]: query for query in assembly.properties("AWS::Athena::NamedQuery")}
+    assert len(queries) == 10
+    assert all(query["WorkGroup"] == f"strandline-{assembly.stage}" for query in queries.values())
+    region = queries["region"]["QueryString"]
+    assert "-- question marks, in order: contig, last, first\n" in region
+    assert "contig = ? AND position <= ? AND end_position >= ?" in region
+    assert ":" not in region.split("SELECT")[1]
+
+
 def test_queries_are_encrypted_and_bounded_whatever_the_client_asks(assembly):
     (workgroup,) = assembly.properties("AWS::Athena::WorkGroup")
     configuration = workgroup["WorkGroupConfiguration"]

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyiceberg.exceptions import CommitFailedException
 
@@ -11,10 +11,7 @@ from strandline.aws import lake as lake_module
 from strandline.aws.lake import Lake
 from strandline.aws.lake_maintenance import compact, erase_subject, expire, history
 from strandline.errors import TemporaryError
-from strandline.lake.tables import lake_tables
-
-CONTIGS = ("chr1", "chr2")
-REQUIRED = {"string": "PASS", "long": 1, "boolean": False}
+from tests.integration.made_up_lake import expected, found, load
 
 
 @pytest.fixture
@@ -22,38 +19,6 @@ def lake(tmp_path, monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with open_lake(tmp_path) as catalog:
         yield Lake("lake", catalog)
-
-
-def row(table, **values):
-    return {column.name: REQUIRED[column.type] for column in lake_tables()[table].columns if column.required} | values
-
-
-def rows_of(sample, positions):
-    rows = [
-        row("variants", sample_id=sample, submission_id=f"s-{sample}", contig=contig, position=at, ref="A", alt="C")
-        for contig in CONTIGS
-        for at in positions
-    ]
-    return pa.Table.from_pylist(rows, schema=lake_tables()["variants"].arrow_schema())
-
-
-def load(lake, sample, positions, subject="PT1"):
-    count = lake.replace_rows("variants", f"s-{sample}", lambda: [rows_of(sample, positions)])
-    described = {"sample_id": sample, "submission_id": f"s-{sample}", "subject_id": subject}
-    described |= {"reference_name": "slice", "reference_version": "1", "variant_count": count}
-    described["loaded_at"] = datetime(2026, 1, 2, tzinfo=UTC)
-    samples = pa.Table.from_pylist([described], schema=lake_tables()["samples"].arrow_schema())
-    lake.replace_rows("samples", f"s-{sample}", lambda: [samples])
-    return count
-
-
-def found(lake, table="variants"):
-    rows = lake.load(table).scan(selected_fields=("sample_id", "contig", "position")).to_arrow().to_pylist()
-    return sorted((row["sample_id"], row["contig"], row["position"]) for row in rows)
-
-
-def expected(**positions):
-    return sorted((sample, contig, at) for sample, places in positions.items() for contig in CONTIGS for at in places)
 
 
 @pytest.mark.parametrize("is_merged", [False, True])
@@ -76,7 +41,7 @@ def test_merged_rows_are_the_same_rows_in_one_sorted_file_a_contig(lake):
     assert found(lake) == before
     for task in lake.load("variants").scan().plan_files():
         with lake.load("variants").io.new_input(task.file.file_path).open() as source:
-            positions = pa.parquet.read_table(source)["position"].to_pylist()
+            positions = pq.read_table(source)["position"].to_pylist()
         assert positions == [5, 10, 20, 20, 300, 400]
     assert compact(lake, most_runs=1).rows_written == 0
 
