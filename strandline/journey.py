@@ -147,6 +147,7 @@ class Artifact(StrEnum):
     ALIGNMENT_QUALITY = "alignment_quality.json"
     REGION_COVERAGE = "region_coverage.tsv"
     FINGERPRINT = "fingerprint.json"
+    IDENTITY = "identity.json"
     GVCF = "calls.g.vcf.gz"
     GVCF_INDEX = "calls.g.vcf.gz.tbi"
     CALLED = "called.vcf.gz"

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Mapping
 
+from strandline.aws.identity import OUTCOME
 from strandline.aws.jobs import open_buckets
 from strandline.aws.settings import VariantsJobSettings
 from strandline.aws.steps import Step, run_step
@@ -27,12 +28,20 @@ STEP = Step(
 
 def read(workspace: Workspace) -> Mapping[str, str]:
     """Return what the quality record holds beside what the steps before found."""
-    return {"sample": workspace.manifest.sample.model_dump_json(), "bcftools": tool_version("bcftools")}
+    return {
+        "sample": workspace.manifest.sample.model_dump_json(),
+        "bcftools": tool_version("bcftools"),
+        "identity": identity.read_text() if (identity := workspace.fetch_if_there(Artifact.IDENTITY)) else "",
+    }
 
 
 def filter_and_qc(workspace: Workspace) -> None:
     """Filter, and put what was measured before calling and after it into one record."""
     measured = AlignmentQuality.model_validate_json(workspace.fetch(Artifact.ALIGNMENT_QUALITY).read_bytes())
+    identity = workspace.fetch_if_there(Artifact.IDENTITY)
+    if identity is not None:
+        outcome = OUTCOME.validate_json(identity.read_bytes())
+        measured = measured.model_copy(update={"checks": (*measured.checks, outcome)})
     calls = workspace.path(Artifact.CALLS)
     filter_variants(workspace.fetch(Artifact.ANNOTATED), calls)
     sample = workspace.manifest.sample

@@ -162,6 +162,22 @@ class WorkflowStack(PartStack):
                 timeout_s=900,
             ),
             self._function(
+                "check_identity",
+                environment={
+                    "ANALYSIS_BUCKET": storage.analysis.name,
+                    "QUALITY_GATES": json.dumps(dict(self._stage.quality_gates)),
+                    **table_name,
+                },
+                permissions=[
+                    *analysed,
+                    *write_objects(storage.analysis, prefix=_SUBMISSIONS),
+                    *read_items(table),
+                    *write_items(table),
+                ],
+                reads_sequences=True,
+                timeout_s=120,
+            ),
+            self._function(
                 "plan_calling",
                 environment={
                     **drafts,

@@ -153,6 +153,23 @@ class LandedFiles(SubmissionStates):
         found = (self.get(item["sk"]["S"].removeprefix(prefix)) for page in pages for item in page["Items"])
         return sorted((record for record in found if record), key=lambda r: (r.created_at, r.submission_id))
 
+    def file_under_subject(self, subject_id: str, submission_id: str) -> None:
+        """Keep that a submission's reads are of a subject; twice is once."""
+        self._client.put_item(
+            TableName=self._table, Item={"pk": {"S": f"SUBJECT#{subject_id}"}, "sk": {"S": submission_id}}
+        )
+
+    def submissions_of_subject(self, subject_id: str) -> list[SubmissionRecord]:
+        """Return the submissions that were filed under a subject, the oldest first, read consistently."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :p",
+            ExpressionAttributeValues={":p": {"S": f"SUBJECT#{subject_id}"}},
+            ConsistentRead=True,
+        )
+        found = (self.get(item["sk"]["S"]) for page in pages for item in page["Items"])
+        return sorted((record for record in found if record), key=lambda r: (r.created_at, r.submission_id))
+
     def landed_files(self, submission_id: str) -> list[LandedFile]:
         """Return the files that landed so far, the manifest among them, read consistently."""
         return [

@@ -104,6 +104,14 @@ class PlanningSettings(_Settings):
     whole_call_resources: str
 
 
+class IdentitySettings(_Settings):
+    """Of `check_identity`. `quality_gates` is a JSON object of the limits that the stage sets otherwise."""
+
+    analysis_bucket: str
+    submissions_table: str
+    quality_gates: str
+
+
 class DeliverySettings(_Settings):
     """Of `build_bundle` and `build_report`."""
 

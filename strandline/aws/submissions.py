@@ -16,7 +16,8 @@ One item collection a submission, partition key `pk` = `SUBMISSION#{id}`:
 `STATE` is found through sparse indexes, newest or oldest first: `by_state` (`STATE#{state}`, time of the last change),
 `by_sample` (`SAMPLE#{sample id}`, time made), `by_site` (`SITE#{site}`, time made), `by_day` (`DAY#{date}`, time made).
 What holds the same bytes is found under partition key `CONTENT#{fingerprint}`, sort key
-`SAMPLE#{site}/{sample id}#{submission id}`.
+`SAMPLE#{site}/{sample id}#{submission id}`. Samples whose reads were compared with those of their subject's others are
+found under partition key `SUBJECT#{subject id}`, sort key the submission id.
 """
 
 from strandline.aws.landed_files import LandedFile, LandedFiles

@@ -25,7 +25,8 @@ Positive = Annotated[float, Field(ge=0)]
 class GateThresholds(BaseModel):
     """Limits by name: `stop_...` ends the sample, `warn_...` stands in its report. Fractions are between 0 and 1.
 
-    Depths in reads, lengths in bases. `sex_mismatch` is what follows where the reads speak for another sex.
+    Depths in reads, lengths in bases. `sex_mismatch` is what follows where the reads speak for another sex,
+    `identity_mismatch` where they are of another person than the subject's other samples.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -50,6 +51,7 @@ class GateThresholds(BaseModel):
     fewest_contamination_sites: Annotated[int, Field(ge=1)] = 200
     fewest_pairs: Annotated[int, Field(ge=1)] = 100
     sex_mismatch: Literal["STOP", "WARN"] = "STOP"
+    identity_mismatch: Literal["STOP", "WARN"] = "STOP"
 
 
 class Verdict(StrEnum):
