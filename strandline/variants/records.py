@@ -120,14 +120,8 @@ class VariantCall:
 
     @property
     def variant_type(self) -> str:
-        """SNV, INSERTION, DELETION, MNV or COMPLEX."""
-        if len(self.ref) == len(self.alt):
-            return "SNV" if len(self.ref) == 1 else "MNV"
-        if len(self.ref) == 1 and self.alt.startswith(self.ref):
-            return "INSERTION"
-        if len(self.alt) == 1 and self.ref.startswith(self.alt):
-            return "DELETION"
-        return "COMPLEX"
+        """What `variant_type` says of its alleles."""
+        return variant_type(self.ref, self.alt)
 
     @property
     def passed(self) -> bool:
@@ -227,6 +221,25 @@ def parse_names(values: tuple[str, ...]) -> tuple[TranscriptName, ...]:
         coding, accession, protein = (part or None for part in rest)
         parsed.append(TranscriptName(transcript, gene, ground or None, term, coding, accession, protein))
     return tuple(parsed)
+
+
+def variant_type(ref: str, alt: str) -> str:
+    """Return SNV, INSERTION, DELETION, MNV, COMPLEX, SYMBOLIC, BREAKEND or SPANNING_DELETION.
+
+    Source: VCF 4.5, sections 1.6.1 (5), 5.4 and 5.5.
+
+    >>> [variant_type("A", alt) for alt in ("G", "AT", "<DEL>", "A[chr2:7[", "*")]
+    ['SNV', 'INSERTION', 'SYMBOLIC', 'BREAKEND', 'SPANNING_DELETION']
+    """
+    if not alt.isalpha():
+        if alt.startswith("<"):
+            return "SYMBOLIC"
+        return "SPANNING_DELETION" if alt == "*" else "BREAKEND"
+    if len(ref) == len(alt):
+        return "SNV" if len(ref) == 1 else "MNV"
+    if len(ref) == 1 and alt.startswith(ref):
+        return "INSERTION"
+    return "DELETION" if len(alt) == 1 and ref.startswith(alt) else "COMPLEX"
 
 
 def severity_rank(term: str | None) -> int:

@@ -1,0 +1,75 @@
+"""Arrow columns from numpy ones without a Python object a value."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from strandline.lake.text_scan import Bytes, Numbers, Places, copy_texts
+
+
+def numbers(values: NDArray[np.generic], is_there: NDArray[np.bool_] | None = None) -> pa.Array:
+    """Return a column of numbers, null where `is_there` is not."""
+    kept = np.ascontiguousarray(values)
+    return pa.Array.from_buffers(
+        pa.from_numpy_dtype(kept.dtype), len(kept), [_bitmap(is_there), pa.py_buffer(kept)], offset=0
+    )
+
+
+def booleans(values: NDArray[np.bool_]) -> pa.Array:
+    """Return a column of booleans."""
+    return pa.Array.from_buffers(pa.bool_(), len(values), [None, pa.py_buffer(np.packbits(values, bitorder="little"))])
+
+
+def coded(codes: NDArray[np.int32], known: pa.Array, is_there: NDArray[np.bool_] | None = None) -> pa.DictionaryArray:
+    """Return a column of texts by their places in `known`."""
+    return pa.DictionaryArray.from_arrays(numbers(codes, is_there), known, safe=False)
+
+
+def constant(value: str, length: int) -> pa.DictionaryArray:
+    """Return a column of one text."""
+    return coded(np.zeros(length, np.int32), pa.array([value], pa.string()))
+
+
+def strings(text: Bytes, starts: Places, ends: Places, is_there: NDArray[np.bool_] | None = None) -> pa.Array:
+    """Return a column of texts that stand in a block of UTF-8."""
+    offsets = np.empty(len(starts) + 1, np.int32)
+    data = np.empty(int((ends - starts).sum()), np.uint8)
+    copy_texts(text, np.ascontiguousarray(starts), np.ascontiguousarray(ends), offsets, data)
+    return string_column(offsets, data, is_there)
+
+
+def string_column(offsets: Numbers, data: Bytes, is_there: NDArray[np.bool_] | None = None) -> pa.Array:
+    """Return a column of texts from where each begins in `data`."""
+    buffers = [_bitmap(is_there), pa.py_buffer(offsets), pa.py_buffer(data)]
+    return pa.Array.from_buffers(pa.string(), len(offsets) - 1, buffers)
+
+
+def known_texts(text: Bytes, known: Places, count: int) -> pa.Array:
+    """Return the texts that `intern_text` numbered."""
+    return strings(text, known[: 2 * count : 2], known[1 : 2 * count : 2])
+
+
+def lists(offsets: Numbers, values: pa.Array, is_there: NDArray[np.bool_] | None = None) -> pa.Array:
+    """Return a column of lists from where each begins in `values`."""
+    kind = pa.list_(pa.field("element", values.type, nullable=False))
+    return pa.Array.from_buffers(kind, len(offsets) - 1, [_bitmap(is_there), pa.py_buffer(offsets)], children=[values])
+
+
+def maps(offsets: Numbers, keys: pa.Array, values: pa.Array, is_there: NDArray[np.bool_] | None = None) -> pa.Array:
+    """Return a column of maps from where the entries of each begin."""
+    kind = pa.map_(keys.type, pa.field("value", values.type, nullable=False))
+    entries = pa.StructArray.from_arrays([keys, values], fields=[kind.key_field, kind.item_field])
+    return pa.Array.from_buffers(kind, len(offsets) - 1, [_bitmap(is_there), pa.py_buffer(offsets)], children=[entries])
+
+
+def texts(values: Sequence[str]) -> pa.Array:
+    """Return a column of texts."""
+    return pa.array(values, pa.string())
+
+
+def _bitmap(is_there: NDArray[np.bool_] | None) -> pa.Buffer | None:
+    if is_there is None or is_there.all():
+        return None
+    return pa.py_buffer(np.packbits(is_there, bitorder="little"))
