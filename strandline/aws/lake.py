@@ -59,10 +59,19 @@ class Lake:
         return self._replace(lake_tables()[table_name], value, make_rows, search_merged=was_there)
 
     def load(self, table_name: str) -> "Table":
-        """Open a table, with the columns and properties of today."""
-        table = self._catalog.load_table((self._database, table_name))
-        prepare_table(table, lake_tables()[table_name])
-        return table
+        """Open a table, with the columns and properties of today.
+
+        Raises:
+            TemporaryError: `lake_contended`.
+        """
+        for _ in range(_COMMIT_ATTEMPTS):
+            table = self._catalog.load_table((self._database, table_name))
+            try:
+                prepare_table(table, lake_tables()[table_name])
+            except CommitFailedException:  # another writer prepares it at this moment
+                continue
+            return table
+        raise _contended(table_name)
 
     def holds(self, table_name: str, value: str) -> bool:
         """Return whether rows of a submission (release, cohort) are in a table."""
@@ -82,7 +91,7 @@ class Lake:
                 return change(self.load(table_name))
             except (CommitFailedException, ValidationException):
                 continue
-        raise TemporaryError("lake_contended", f"other writers of {table_name} won every race")
+        raise _contended(table_name)
 
     def _replace(
         self, definition: LakeTable, value: str, make_rows: "Callable[[], Iterable[pa.Table]]", *, search_merged: bool
@@ -91,6 +100,10 @@ class Lake:
             return _replace(table, definition, value, make_rows(), search_merged=search_merged)
 
         return self.commit(definition.name, change)
+
+
+def _contended(table_name: str) -> TemporaryError:
+    return TemporaryError("lake_contended", f"other writers of {table_name} won every race")
 
 
 def replace_files(table: "Table", old: "Iterable[DataFile]", new: "Iterable[DataFile]", *, of: Any = None) -> None:
