@@ -1,6 +1,8 @@
 """Every stage's templates, synthesized once a session, and views of them."""
 
+import fcntl
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -60,12 +62,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def assemblies(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Assembly]:
-    """Every stage's assembly, and that of prod without acknowledgements."""
-    folder = tmp_path_factory.mktemp("assemblies")
-    script = Path(__file__).with_name("synthesize.py")
-    run = subprocess.run([sys.executable, script, folder], check=False, capture_output=True, text=True, timeout=300)
-    assert run.returncode == 0, run.stdout + run.stderr
+    """Every stage's assembly, and that of prod without acknowledgements; workers of one run share them."""
+    is_worker = "PYTEST_XDIST_WORKER" in os.environ
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if is_worker else base) / "assemblies"
+    with (folder.parent / "assemblies.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            synthesize_into(folder)
     return {path.name: Assembly(path.name, path) for path in folder.iterdir()}
+
+
+def synthesize_into(folder: Path) -> None:
+    """Synthesize everything; the folder appears when all of it is there."""
+    partial, script = folder.with_suffix(".partial"), Path(__file__).with_name("synthesize.py")
+    run = subprocess.run([sys.executable, script, partial], check=False, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stdout + run.stderr
+    partial.rename(folder)
 
 
 @pytest.fixture(params=STAGE_NAMES)
