@@ -25,6 +25,7 @@ NEW_VARIANTS: Final = 40
 _TILE: Final = 100_000
 _GENE_LENGTH: Final = 60_000
 _TRUTH: Final = "HG002_GRCh38_1_22_v4.2.1_benchmark.chr20.vcf.gz"
+_CONFIDENT: Final = "HG002_GRCh38_1_22_v4.2.1_benchmark.chr20.bed"
 _FREQUENCIES: Final = "cohort-chr20_100k.vcf.gz"
 _CONSEQUENCES: Final = ("intron", "synonymous", "missense", "stop_gained", "frameshift", "splice_donor")
 _SHARES: Final = (0.975, 0.011, 0.011, 0.0012, 0.001, 0.0008)
@@ -37,11 +38,16 @@ Array = np.ndarray[Any, np.dtype[Any]]
 class Cohort:
     """Sites with one row an allele, in the order of the contig, and how often each is in the population.
 
-    `sites` has the columns of `variants` that belong to an allele and not to a sample.
+    Attributes:
+        sites: the columns of `variants` that belong to an allele and not to a sample.
+        frequencies: of each allele, 0 to 1.
+        confident: 0-based start and half-open end of each interval in which the truth set is sure, ascending.
+        seed: of the chances.
     """
 
     sites: pa.Table
     frequencies: Array
+    confident: Array
     seed: int
 
     def samples(self, count: int) -> Iterator[tuple[str, pa.Table]]:
@@ -54,6 +60,29 @@ class Cohort:
             if number <= len((FATHER, MOTHER)):
                 parents.append(alleles)
             yield sample_id, _rows(self.sites, alleles, sample_id, chance)
+
+    def regions(self, sample_id: str) -> pa.Table:
+        """Return a sample's rows of `callable_regions`: the truth set's confident regions, but for one of twenty."""
+        chance = np.random.default_rng([self.seed, int(sample_id[1:]), 1])
+        kept = np.flatnonzero(chance.random(len(self.confident)) >= 0.05)
+        count, (starts, ends) = len(kept), self.confident[kept].T
+        columns: dict[str, Any] = {
+            "sample_id": pa.repeat(pa.scalar(sample_id), count),
+            "submission_id": pa.repeat(pa.scalar(submission_of(sample_id)), count),
+            "contig": pa.repeat(pa.scalar(CONTIG), count),
+            "start0": starts,
+            "end_position": ends,
+            "is_callable": pa.repeat(pa.scalar(True), count),
+        }
+        schema = lake_tables()["callable_regions"].arrow_schema()
+        return pa.table({field.name: columns.get(field.name, pa.nulls(count, field.type)) for field in schema}).cast(
+            schema
+        )
+
+
+def submission_of(sample_id: str) -> str:
+    """Return the submission that brought a sample."""
+    return f"made-up-{sample_id.lower()}"
 
 
 def make_cohort(data: Path, *, seed: int = 20) -> Cohort:
@@ -74,7 +103,12 @@ def make_cohort(data: Path, *, seed: int = 20) -> Cohort:
             found.setdefault((start + offset, ref, alt), frequency)
     keys = sorted(found)
     frequencies = np.array([found[key] for key in keys])
-    return Cohort(_annotate(keys, frequencies, chance), frequencies, seed)
+    return Cohort(_annotate(keys, frequencies, chance), frequencies, _confident(data / _CONFIDENT), seed)
+
+
+def _confident(path: Path) -> Array:
+    lines = (line.split("\t") for line in path.read_text(encoding="ascii").splitlines())
+    return np.array([(int(fields[1]), int(fields[2])) for fields in lines if fields[0] == CONTIG])
 
 
 def _annotate(keys: list[tuple[int, str, str]], frequencies: Array, chance: np.random.Generator) -> pa.Table:
@@ -148,7 +182,7 @@ def _rows(sites: pa.Table, alleles: Array, sample_id: str, chance: np.random.Gen
     alt_depth = np.where(is_both, depth, chance.binomial(depth, 0.5))
     columns: dict[str, Any] = {
         "sample_id": pa.repeat(pa.scalar(sample_id), count),
-        "submission_id": pa.repeat(pa.scalar(f"made-up-{sample_id.lower()}"), count),
+        "submission_id": pa.repeat(pa.scalar(submission_of(sample_id)), count),
         "quality": np.round(chance.gamma(9.0, 40.0, count), 1),
         "filters": pa.repeat(pa.scalar("PASS"), count),
         "genotype": np.where(is_both, "1/1", "0/1"),

@@ -9,6 +9,7 @@ from constructs import Construct
 from infra.constructs.backup import TableBackup
 from infra.constructs.lake_question import LakeQuestion, lake_questions
 from infra.constructs.lake_table import LakeTable, lake_tables
+from infra.constructs.lake_view import LakeView, lake_views
 from infra.constructs.permissions import TABLE_INDEXES, DataTable
 from infra.names import Names
 from infra.stacks.part import PartStack
@@ -32,7 +33,7 @@ class CatalogStack(PartStack):
             "catalog",
             stage=stage,
             names=names,
-            contents="submissions table, lake tables, query workgroup, questions",
+            contents="submissions table, lake tables and views, query workgroup, questions",
             stateful=True,
         )
         self.submissions = self._submissions(stage, names, storage)
@@ -81,6 +82,7 @@ class CatalogStack(PartStack):
             ),
         )
         database.apply_removal_policy(RemovalPolicy.RETAIN)
+        made = []
         for name, definition in lake_tables().items():
             lake_table = LakeTable(
                 self,
@@ -93,6 +95,14 @@ class CatalogStack(PartStack):
             ).table
             lake_table.add_resource_dependency(database)
             lake_table.apply_removal_policy(RemovalPolicy.RETAIN)
+            made.append(lake_table)
+        for name, text in lake_views().items():
+            view = LakeView(
+                self, f"{name.title()}View", name=name, text=text, catalog_id=self.account, database=names.glue_database
+            ).table
+            view.apply_removal_policy(RemovalPolicy.RETAIN)
+            for lake_table in made:
+                view.add_resource_dependency(lake_table)
         CfnOutput(self, "GlueDatabase", value=names.glue_database)
 
     def _workgroup(self, stage: StageConfig, names: Names, storage: StorageStack) -> None:

@@ -28,7 +28,8 @@ _PROPERTIES: Final = {
     # names are compared as a whole, and statistics are cut to 16 characters unless told
     "write.metadata.metrics.column.submission_id": "full",
     "write.metadata.metrics.column.sample_id": "full",
-    "commit.retry.num-retries": "0",  # ours begin anew, for what has to be replaced may be elsewhere by then
+    "commit.retry.num-retries": "10",  # where nobody touched the same rows; else we begin anew
+    "commit.retry.max-wait-ms": "2000",
 }
 
 

@@ -53,9 +53,13 @@ class DataFileWriter:
         self.rows = 0
 
     def write(self, rows: pa.Table) -> None:
-        """Take rows; they need not be of one partition, but those of one partition should follow one another."""
+        """Take rows; they need not be of one partition, but those of one partition should follow one another.
+
+        A file ends only between what is taken at once: rows of one position that come together stay together.
+        """
         for partition, part in self._parts(rows):
-            if partition != self._partition:
+            is_full = self._rows_in_file + sum(table.num_rows for table in self._waiting) >= ROWS_PER_FILE
+            if partition != self._partition or is_full:
                 self._finish_file()
                 self._partition = partition
             self._take(part)
@@ -81,8 +85,6 @@ class DataFileWriter:
             together = pa.concat_tables(self._waiting)
             self._write_group(together.slice(0, ROWS_PER_GROUP))
             self._waiting = [together.slice(ROWS_PER_GROUP)] if held > ROWS_PER_GROUP else []
-            if self._rows_in_file >= ROWS_PER_FILE:
-                self._finish_file(keep_waiting=True)
 
     def _write_group(self, rows: pa.Table) -> None:
         if self._writer is None:
@@ -99,8 +101,8 @@ class DataFileWriter:
         self._writer.write_table(_conform(rows, self._schema), row_group_size=ROWS_PER_GROUP)
         self._rows_in_file += rows.num_rows
 
-    def _finish_file(self, *, keep_waiting: bool = False) -> None:
-        if self._waiting and not keep_waiting:
+    def _finish_file(self) -> None:
+        if self._waiting:
             self._write_group(pa.concat_tables(self._waiting))
             self._waiting = []
         if self._writer is None or self._stream is None:

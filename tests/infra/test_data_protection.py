@@ -1,5 +1,6 @@
 """What keeps patients' data where it belongs: ING-01, ING-10, SEC-03."""
 
+import base64
 import json
 from pathlib import Path
 
@@ -164,6 +165,47 @@ def test_lake_tables_have_the_columns_partitions_and_order_of_the_definition(ass
         for part in written.get("PartitionSpec", {"Fields": []})["Fields"]
     ] == TABLES[name]["partition"]
     assert [name_by_id[part["SourceId"]] for part in written["WriteOrder"]["Fields"]] == TABLES[name]["sort"]
+
+
+@pytest.mark.parametrize("name", ["omicsvariants", "omicsannotations"])
+def test_views_are_kept_as_athena_keeps_them_with_the_columns_of_healthomics(assembly, name):
+    """Columns and types: the table scripts that AWS gives for moving off HealthOmics stores, of VCF, without VEP's."""
+    (view,) = [
+        table["TableInput"]
+        for table in assembly.properties("AWS::Glue::Table")
+        if table.get("TableInput", {}).get("Name") == name
+    ]
+    assert view["TableType"] == "VIRTUAL_VIEW"
+    text = view["ViewOriginalText"]
+    stored = json.loads(base64.b64decode(text.removeprefix("/* Presto View: ").removesuffix(" */")))
+    assert (stored["catalog"], stored["schema"]) == ("awsdatacatalog", f"strandline_{assembly.stage}")
+    assert stored["originalSql"].startswith("SELECT")
+    columns = {column["Name"]: column["Type"] for column in view["StorageDescriptor"]["Columns"]}
+    assert [column["name"] for column in stored["columns"]] == list(columns)
+    assert columns == {
+        "importjobid": "string",
+        "contigname": "string",
+        "start": "bigint",
+        "end": "bigint",
+        "names": "array<string>",
+        "referenceallele": "string",
+        "alternatealleles": "array<string>",
+        "qual": "double",
+        "filters": "array<string>",
+        "splitfrommultiallelic": "boolean",
+        "attributes": "map<string,string>",
+        "phased": "boolean",
+        "calls": "array<int>",
+        "genotypelikelihoods": "array<double>",
+        "phredlikelihoods": "array<int>",
+        "alleledepths": "array<int>",
+        "conditionalquality": "int",
+        "spl": "array<int>",
+        "depth": "int",
+        "ps": "int",
+        "sampleid": "string",
+        "information": "map<string,string>",
+    }
 
 
 def test_the_named_questions_are_in_the_workgroup_with_a_mark_for_each_value(assembly):

@@ -8,6 +8,7 @@ from pyiceberg.exceptions import CommitFailedException
 
 from benchmarks.lake_on_disk import open_lake
 from strandline.aws import lake as lake_module
+from strandline.aws import lake_files
 from strandline.aws.lake import Lake
 from strandline.aws.lake_maintenance import compact, erase_subject, expire, history
 from strandline.errors import TemporaryError
@@ -43,6 +44,20 @@ def test_merged_rows_are_the_same_rows_in_one_sorted_file_a_contig(lake):
         with lake.load("variants").io.new_input(task.file.file_path).open() as source:
             positions = pq.read_table(source)["position"].to_pylist()
         assert positions == [5, 10, 20, 20, 300, 400]
+    assert compact(lake, most_runs=1).rows_written == 0
+
+
+def test_many_small_files_after_merging_do_not_share_a_position_and_are_not_merged_again(lake, monkeypatch):
+    monkeypatch.setattr(lake_files, "ROWS_PER_FILE", 4)
+    monkeypatch.setattr(lake_files, "ROWS_PER_GROUP", 2)
+    monkeypatch.setattr("strandline.aws.lake_maintenance.rows_per_batch", lambda _: 3)
+    positions = list(range(10, 40))
+    for sample in "ABC":
+        load(lake, sample, positions)
+    merged = compact(lake, most_runs=1)
+    assert merged.rows_written == 180
+    assert merged.files_after > 2
+    assert found(lake) == expected(A=positions, B=positions, C=positions)
     assert compact(lake, most_runs=1).rows_written == 0
 
 

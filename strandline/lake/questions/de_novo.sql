@@ -2,27 +2,31 @@
 -- child: text, sample identifier of the child
 -- father: text, sample identifier of the father
 -- mother: text, sample identifier of the mother
-WITH child AS (
-    SELECT contig, position, ref, alt, depth, alt_depth, genotype_quality, gene, consequence
-    FROM sample_variants
-    WHERE sample_id = :child AND filters = 'PASS' AND zygosity = 'HET' AND depth >= 10 AND genotype_quality >= 20
-), parents AS (
+WITH parents AS (
     SELECT DISTINCT contig, position, ref, alt
     FROM sample_variants
     WHERE sample_id IN (:father, :mother)
-), seen_in_father AS (
-    SELECT contig, start0, end_position FROM callable_regions WHERE sample_id = :father AND is_callable
-), seen_in_mother AS (
-    SELECT contig, start0, end_position FROM callable_regions WHERE sample_id = :mother AND is_callable
+), candidates AS (
+    SELECT child.contig, child.position, child.ref, child.alt, child.depth, child.alt_depth, child.genotype_quality,
+        child.gene, child.consequence
+    FROM sample_variants AS child
+    LEFT JOIN parents ON parents.contig = child.contig AND parents.position = child.position
+        AND parents.ref = child.ref AND parents.alt = child.alt
+    WHERE child.sample_id = :child AND child.filters = 'PASS' AND child.zygosity = 'HET'
+        AND child.depth >= 10 AND child.genotype_quality >= 20 AND parents.contig IS NULL
+), callable_in AS (
+    SELECT candidates.contig, candidates.position, candidates.ref, candidates.alt,
+        count(DISTINCT callable_regions.sample_id) AS parent_count
+    FROM candidates
+    JOIN callable_regions ON callable_regions.contig = candidates.contig
+        AND candidates.position > callable_regions.start0 AND candidates.position <= callable_regions.end_position
+    WHERE callable_regions.sample_id IN (:father, :mother) AND callable_regions.is_callable
+    GROUP BY candidates.contig, candidates.position, candidates.ref, candidates.alt
 )
-SELECT child.contig, child.position, child.ref, child.alt, child.depth, child.alt_depth, child.genotype_quality,
-    child.gene, child.consequence
-FROM child
-JOIN seen_in_father ON seen_in_father.contig = child.contig
-    AND child.position > seen_in_father.start0 AND child.position <= seen_in_father.end_position
-JOIN seen_in_mother ON seen_in_mother.contig = child.contig
-    AND child.position > seen_in_mother.start0 AND child.position <= seen_in_mother.end_position
-LEFT JOIN parents ON parents.contig = child.contig AND parents.position = child.position
-    AND parents.ref = child.ref AND parents.alt = child.alt
-WHERE parents.contig IS NULL
-ORDER BY child.contig, child.position, child.ref, child.alt
+SELECT candidates.contig, candidates.position, candidates.ref, candidates.alt, candidates.depth,
+    candidates.alt_depth, candidates.genotype_quality, candidates.gene, candidates.consequence
+FROM candidates
+JOIN callable_in ON callable_in.contig = candidates.contig AND callable_in.position = candidates.position
+    AND callable_in.ref = candidates.ref AND callable_in.alt = candidates.alt
+WHERE callable_in.parent_count = 2
+ORDER BY candidates.contig, candidates.position, candidates.ref, candidates.alt
