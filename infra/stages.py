@@ -114,6 +114,8 @@ class StageConfig:
     gpu_vcpus_max: int = 64
     cpu_instance_classes: tuple[str, ...] = ("c6i", "m6i", "m7i", "r6i", "r7i")
     gpu_instance_types: tuple[str, ...] = ("g5.2xlarge", "g5.4xlarge", "g5.12xlarge", "g5.24xlarge")
+    lab_weights: Mapping[str, float] = field(default_factory=dict)
+    """Weight factors by lab, as `journey.share_of` writes it: half the factor is twice the share, 1 is the default."""
     deepvariant_on_gpu: bool = False
     """One GPU and the image for it, in place of processors alone."""
     scratch_gib: int = 500

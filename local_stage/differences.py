@@ -63,6 +63,9 @@ _KNOWN = (
     Difference(
         "Batch", "a job waits until its vCPUs are free", "a job that asks for more than the machine has gets them all"
     ),
+    Difference(
+        "Batch", "fair shares hold machines back for idle labs", "the next place is the next lab's; none is held"
+    ),
     Difference("Batch", "GPUs as the instances have them", "none: a job that asks for one fails and says so"),
     Difference("Step Functions", "executions write logs", "the history is kept; no log is written"),
     Difference(

@@ -112,6 +112,15 @@ def split_landing_key(key: str) -> tuple[str, str] | None:
     return submission_id, name
 
 
+def share_of(site: str | None) -> str:
+    """Return the share identifier of a lab's jobs: letters and digits alone, as Batch wants it.
+
+    >>> share_of("north-2"), share_of(None)
+    ('north2', 'unnamed')
+    """
+    return "".join(letter for letter in site or "" if letter.isascii() and letter.isalnum()) or "unnamed"
+
+
 def landing_key(submission_id: str, name: str) -> str:
     """Return the landing bucket's key of one file of a submission."""
     return f"{_folder(submission_id)}{check_file_name(name)}"

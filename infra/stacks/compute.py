@@ -27,6 +27,8 @@ from infra.stages import WHOLE_CALLS, StageConfig
 _SUBMISSIONS = "submissions/"
 _COHORTS = "cohorts/"
 _TABLES = "tables/"
+_REMEMBERED_S = 3_600
+_RESERVED_PERCENT = 10  # of the machines, for labs that send nothing at the moment
 _DEEPVARIANT_ON_GPU = "google/deepvariant:1.10.0-gpu"
 
 
@@ -54,6 +56,7 @@ class ComputeStack(PartStack):
             )
             for name in ("CpuSpot", "CpuOnDemand")
         )
+        self._policy = _fair_shares(self, names, stage)
         self.cpu_queue = self._queue("CpuQueue", names.of("cpu"), [spot, on_demand])
         self.steady_queue = self._queue("SteadyQueue", names.of("steady"), [on_demand])
         self.gpu_queue = self._queue(
@@ -73,6 +76,7 @@ class ComputeStack(PartStack):
             job_queue_name=name,
             priority=1,
             state="ENABLED",
+            scheduling_policy_arn=self._policy.attr_arn,
             compute_environment_order=[
                 batch.CfnJobQueue.ComputeEnvironmentOrderProperty(compute_environment=pool.ref, order=order)
                 for order, pool in enumerate(pools, start=1)
@@ -134,3 +138,21 @@ class ComputeStack(PartStack):
             )
             for name, (environment, permissions) in granted.items()
         }
+
+
+def _fair_shares(scope: Construct, names: Names, stage: StageConfig) -> batch.CfnSchedulingPolicy:
+    """Labs take turns by what each used in the last hour: a thousand samples of one do not keep the others out."""
+    policy = batch.CfnSchedulingPolicy
+    return policy(
+        scope,
+        "FairShares",
+        name=names.of("labs"),
+        fairshare_policy=policy.FairsharePolicyProperty(
+            share_decay_seconds=_REMEMBERED_S,
+            compute_reservation=_RESERVED_PERCENT,
+            share_distribution=[
+                policy.ShareAttributesProperty(share_identifier=share, weight_factor=weight)
+                for share, weight in sorted(stage.lab_weights.items())
+            ],
+        ),
+    )

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from strandline.aws.settings import StateSettings
 from strandline.aws.submissions import SubmissionsTable
 from strandline.aws.telemetry import logger, metrics, tracer
-from strandline.journey import SubmissionState
+from strandline.journey import SubmissionState, share_of
 
 
 class StateMove(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
@@ -39,4 +39,4 @@ def lambda_handler(event: StateMove, context: LambdaContext) -> dict[str, str]:
     record = submissions().move(
         event.submission_id, event.state, who="sample_to_release", why=event.reason, now=datetime.now(UTC)
     )
-    return {"state": record.state}
+    return {"state": record.state, "share": share_of(record.site)}

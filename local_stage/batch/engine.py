@@ -7,6 +7,7 @@ jobs; `changed` is its condition, on which callers can wait for a job's end.
 import logging
 import os
 import threading
+import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from local_stage.batch.dependencies import failed_dependency, ready
 from local_stage.batch.image import ImageError, read_image
 from local_stage.batch.job import Attempt, Job, JobStatus, now_ms
 from local_stage.batch.requirements import Machine
+from local_stage.batch.sharing import FairShares, Usage
 from local_stage.batch.warm import WarmProcesses
 from local_stage.context import StageContext
 from local_stage.log_streams import LogStream
@@ -27,15 +29,18 @@ ResolveImage = Callable[[str], Path]
 
 
 class QueueView:
-    """What the engine has to know of a job queue: its name, its priority and its compute environment."""
+    """What the engine has to know of a job queue. Without `shares` its jobs start in order."""
 
-    __slots__ = ("environment", "max_vcpus", "name", "priority")
+    __slots__ = ("environment", "max_vcpus", "name", "priority", "shares")
 
-    def __init__(self, name: str, priority: int, environment: str, max_vcpus: float) -> None:
+    def __init__(
+        self, name: str, priority: int, environment: str, max_vcpus: float, shares: FairShares | None = None
+    ) -> None:
         self.name = name
         self.priority = priority
         self.environment = environment
         self.max_vcpus = max_vcpus
+        self.shares = shares
 
 
 class Engine:
@@ -59,6 +64,7 @@ class Engine:
         self._runnable: list[Job] = []
         self._processes: dict[str, Process] = {}
         self._vcpus_used: dict[str, float] = defaultdict(float)
+        self._usage: dict[str, Usage] = defaultdict(Usage)
         self._warm = WarmProcesses(context)
         self._stopped = False
 
@@ -161,10 +167,16 @@ class Engine:
         return False
 
     def _start_what_fits(self) -> None:
-        """Start runnable jobs, by the priority of their queue, then in order. A queue's first job holds up the rest."""
+        """Start runnable jobs, by the priority of their queue, by fair share, then in order.
+
+        A queue's first job holds up the rest.
+        """
         queues = {arn: self._view_queue(arn) for arn in {job.queue_arn for job in self._runnable}}
         blocked: set[str] = set()
-        for job in sorted(self._runnable, key=lambda job: -_priority(queues[job.queue_arn])):
+        waiting = list(self._runnable)
+        while waiting:
+            job = min(waiting, key=lambda one: self._turn(one, queues[one.queue_arn]))
+            waiting.remove(job)
             queue = queues[job.queue_arn]
             if queue is None:
                 self._fail(job, f"{job.queue_arn}: the job queue is gone")
@@ -186,6 +198,14 @@ class Engine:
                 continue
             self._start(job, queue)
 
+    def _turn(self, job: Job, queue: QueueView | None) -> tuple[int, float]:
+        """Return what the next job has the least of: a low priority, and a share that uses much."""
+        if queue is None:
+            return 0, 0.0
+        if queue.shares is None or job.share is None:
+            return -queue.priority, 0.0
+        return -queue.priority, self._usage[job.queue_arn].load(job.share, queue.shares, time.monotonic())
+
     def _start(self, job: Job, queue: QueueView) -> None:
         self._runnable.remove(job)
         gpus = self.machine.take(job.container.requirements)
@@ -195,6 +215,7 @@ class Engine:
 
     def _run(self, job: Job, queue: QueueView, gpus: Sequence[int]) -> None:
         task = uuid.uuid4().hex
+        end = self._usage[job.queue_arn].begin(job.share or "", job.container.requirements.vcpus, time.monotonic())
         attempt = Attempt(
             task_arn=f"arn:aws:ecs:{self._context.region}:{self._context.account}:task/{queue.environment}/{task}",
             log_stream=f"{job.container.log_prefix}/default/{task}",
@@ -209,6 +230,7 @@ class Engine:
             self._processes.pop(job.id, None)
             self.machine.give_back(job.container.requirements, gpus)
             self._vcpus_used[queue.environment] -= job.container.requirements.vcpus
+            end(time.monotonic())
             self._finish(job, attempt, result)
             self._decide()
 
@@ -267,10 +289,6 @@ def _batch_variables(job: Job, queue: QueueView, gpus: Sequence[int]) -> dict[st
         variables["AWS_BATCH_JOB_ARRAY_INDEX"] = str(job.array_index)
         variables["AWS_BATCH_JOB_ARRAY_SIZE"] = str(len(job.parent.children))
     return variables
-
-
-def _priority(queue: QueueView | None) -> int:
-    return 0 if queue is None else queue.priority
 
 
 def _text(error: Exception) -> str:

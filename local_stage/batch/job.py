@@ -107,6 +107,7 @@ class Job:
     parameters: Mapping[str, str] = field(default_factory=dict)
     depends_on: Sequence[Mapping[str, str]] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
+    share: str | None = None
     array_index: int | None = None
     children: list["Job"] = field(default_factory=list)
     parent: "Job | None" = None
@@ -143,6 +144,7 @@ class Job:
     def describe(self) -> dict[str, Any]:
         """Return the job as DescribeJobs shows it."""
         described = self.summarize()
+        _put(described, shareIdentifier=self.share)
         container = self.container.describe()
         last = self.attempts[-1] if self.attempts else None
         if last is not None:

@@ -16,6 +16,7 @@ from moto.batch.responses import BatchResponse
 from local_stage.batch.engine import Engine, QueueView, ResolveImage
 from local_stage.batch.job import Job, JobStatus
 from local_stage.batch.requests import build_jobs
+from local_stage.batch.sharing import read_policy
 from local_stage.context import StageContext
 from local_stage.replacing import replace
 from local_stage.state_change_events import StateChangeEvents
@@ -79,7 +80,9 @@ def _view_queue(context: StageContext, arn: str) -> QueueView | None:
         return QueueView(queue.name, int(queue.priority), "no enabled compute environment", 0)
     first = environments[0]
     limit = (first.compute_resources or {}).get("maxvCpus")
-    return QueueView(queue.name, int(queue.priority), first.name, float(limit) if limit else _UNLIMITED)
+    policies = _backend(context).describe_scheduling_policies([queue.schedule_policy or ""])
+    shares = read_policy(policies[0].fairshare_policy or {}) if policies else None
+    return QueueView(queue.name, int(queue.priority), first.name, float(limit) if limit else _UNLIMITED, shares)
 
 
 def _submit(self: BatchResponse) -> str:

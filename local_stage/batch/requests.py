@@ -12,6 +12,7 @@ from local_stage.batch.engine import Engine
 from local_stage.batch.job import Container, Job
 from local_stage.batch.requirements import read_requirements
 from local_stage.batch.retries import read_strategy
+from local_stage.batch.sharing import refusal
 from local_stage.context import StageContext
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}\Z")
@@ -46,6 +47,7 @@ def build_jobs(request: Mapping[str, Any], backend: BatchBackend, engine: Engine
             parameters={**definition.parameters, **(request.get("parameters") or {})},
             depends_on=list(request.get("dependsOn") or []),
             tags=dict(request.get("tags") or {}),
+            share=request.get("shareIdentifier"),
             array_index=index,
             parent=parent,
         )
@@ -70,6 +72,9 @@ def _find(request: Mapping[str, Any], backend: BatchBackend) -> tuple[JobDefinit
         raise ClientException(f"Job queue {request.get('jobQueue')} does not exist")
     if queue.state != "ENABLED":
         raise ClientException(f"Job queue {queue.name} is disabled")
+    wrong = refusal(request.get("shareIdentifier"), has_policy=bool(queue.schedule_policy))
+    if wrong:
+        raise ClientException(wrong)
     properties = definition.container_properties
     if definition.type != "container" or properties is None:
         raise ClientException(f"{definition.name}: the embedded AWS runs container jobs only, not {definition.type}")

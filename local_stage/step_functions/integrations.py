@@ -153,6 +153,19 @@ def choose_service(original: Callable[[str], StateTaskService]) -> Callable[[str
     return state_task_service_for
 
 
+def batch_parameters(original: Callable[..., set[str] | None]) -> Callable[..., set[str] | None]:
+    """Return StateTaskServiceBatch._get_supported_parameters with what a fair share needs, which moto drops silently.
+
+    Source: AWS Step Functions developer guide, "Run AWS Batch workloads with Step Functions".
+    """
+
+    def supported(self: StateTaskService) -> set[str] | None:
+        known = original(self)
+        return known | {"PropagateTags", "SchedulingPriorityOverride", "ShareIdentifier"} if known else known
+
+    return supported
+
+
 def batch_resolver(
     self: StateTaskService,
     env: Environment,

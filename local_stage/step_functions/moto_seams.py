@@ -73,6 +73,9 @@ def _replace() -> None:
         (StateTaskService, "_normalise_parameters"): integrations.normalise_parameters,
         (StateTaskService, "_normalise_response"): integrations.normalise_response,
         (StateTaskServiceBatch, "_build_sync_resolver"): integrations.batch_resolver,
+        (StateTaskServiceBatch, "_get_supported_parameters"): integrations.batch_parameters(
+            StateTaskServiceBatch._get_supported_parameters
+        ),
         (StateTaskServiceBatch, "_from_error"): integrations.name_sdk_errors(StateTaskServiceBatch._from_error),
         (StateTaskServiceLambda, "_from_error"): integrations.name_sdk_errors(StateTaskServiceLambda._from_error),
         (_Callback, "_eval_sync"): integrations.abandon_when_over(_Callback._eval_sync),

@@ -113,6 +113,14 @@ def test_a_job_is_told_its_submission_or_cohort_and_its_queue():
             state = path.rpartition(".")[2]
             queue = f"${{{state}QueueArn}}" if state in WHOLE_CALLS else "${CpuQueueArn}"
             assert task["Parameters"]["JobQueue"] == queue, path
+            assert {"ShareIdentifier", "ShareIdentifier.$"} & set(task["Parameters"]), path
+
+
+def test_jobs_of_labs_share_each_queue_fairly(assembly):
+    policies = assembly.resources("AWS::Batch::SchedulingPolicy")
+    assert len(policies) == 1
+    for queue in assembly.properties("AWS::Batch::JobQueue"):
+        assert queue["SchedulingPolicyArn"] == {"Fn::GetAtt": [*policies, "Arn"]}
 
 
 def test_each_job_of_a_sample_is_given_memory_that_is_raised_once_where_it_ran_out():

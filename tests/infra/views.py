@@ -32,7 +32,7 @@ def permissions(assembly: Any) -> list[str]:
                     ]
             if resource["Type"] == "AWS::KMS::Key":
                 lines += list(_resource_policy(part, logical_id, resource["Properties"]["KeyPolicy"]))
-            if "Policy" in resource["Type"] and resource["Type"] != "AWS::IAM::ManagedPolicy":
+            if "PolicyDocument" in resource.get("Properties", {}) and resource["Type"] != "AWS::IAM::ManagedPolicy":
                 lines += list(_resource_policy(part, logical_id, resource["Properties"]["PolicyDocument"]))
     return sorted(set(lines))
 

@@ -72,7 +72,7 @@ def test_a_state_is_recorded_once_however_often_it_is_asked_for(aws, handler, sa
     aws.submit("s-1", READS, manifest_of(READS))
     record = handler("record_state")
     event = {"submission_id": "s-1", "state": "VALIDATING", "reason": "All files of the manifest have landed"}
-    assert record(event) == record(event) == {"state": "VALIDATING"}
+    assert record(event) == record(event) == {"state": "VALIDATING", "share": "unnamed"}
     first, second = aws.table.changes("s-1")
     assert (second.who, second.why, second.before) == ("sample_to_release", event["reason"], first.after)
     assert names_nobody(said())

@@ -99,8 +99,11 @@ def log_lines(context: StageContext, group: str, stream: str | None = None) -> l
     ]
 
 
-def make_queue(context: StageContext, max_vcpus: int | None = None) -> str:
-    """Create a Batch queue with a compute environment of its own and return the queue's ARN."""
+def make_queue(context: StageContext, max_vcpus: int | None = None, shares: list[dict[str, Any]] | None = None) -> str:
+    """Create a Batch queue with a compute environment of its own and return the queue's ARN.
+
+    With `shares`, its scheduling policy has this share distribution.
+    """
     batch = context.client("batch")
     asked: dict[str, Any] = {"type": "UNMANAGED"}
     name = new_name("environment")
@@ -111,8 +114,13 @@ def make_queue(context: StageContext, max_vcpus: int | None = None) -> str:
         # an unmanaged environment takes no limit by the API
         backend = batch_backends[context.account][context.region]
         backend.get_compute_environment_by_arn(environment).compute_resources = {"maxvCpus": max_vcpus}
+    policy: dict[str, str] = {}
+    if shares is not None:
+        made = batch.create_scheduling_policy(name=new_name("policy"), fairsharePolicy={"shareDistribution": shares})
+        policy = {"schedulingPolicyArn": made["arn"]}
     return str(
         batch.create_job_queue(
+            **policy,
             jobQueueName=new_name("queue"),
             priority=1,
             state="ENABLED",

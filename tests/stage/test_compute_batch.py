@@ -227,6 +227,34 @@ def test_jobs_wait_for_room_in_the_compute_environment(stage, submit, ended):
     assert ended(second)["startedAt"] >= ended(first)["stoppedAt"]
 
 
+def test_a_lab_that_uses_little_goes_before_what_a_busy_one_sent_earlier(stage, submit, ended):
+    """With one place: of north's jobs the second waits until south, which came last, had its turn."""
+    shared = make_queue(stage, max_vcpus=1, shares=[])
+
+    def send(share, *command):
+        return submit(*command, jobQueue=shared, shareIdentifier=share)
+
+    running = send("north", "sleep", 2)
+    wait_until(lambda: describe(stage, running)["status"] == "RUNNING")
+    second, other = send("north", "exit", 0), send("south", "exit", 0)
+    assert describe(stage, other)["shareIdentifier"] == "south"
+    assert ended(other)["startedAt"] <= ended(second)["startedAt"]
+
+
+@pytest.mark.parametrize(
+    ("shares", "asked", "words"),
+    [
+        ([], {}, "must have a shareIdentifier"),
+        ([], {"shareIdentifier": "north-1"}, "letters and digits"),
+        (None, {"shareIdentifier": "north"}, "no scheduling policy"),
+    ],
+)
+def test_a_share_is_asked_for_where_the_queue_has_a_policy_and_there_alone(stage, submit, shares, asked, words):
+    queue = make_queue(stage, shares=shares)
+    with pytest.raises(ClientError, match=words):
+        submit("exit", 0, jobQueue=queue, **asked)
+
+
 @pytest.mark.parametrize(
     ("requirement", "reason"),
     [

@@ -100,6 +100,7 @@ NORMALISE = ["self", "parameters", "boto_service_name", "service_action_name"]
         (StateTaskService._get_sfn_resource_type, ["self"]),
         (StateTaskServiceBatch._build_sync_resolver, STATE_TASK),
         (StateTaskServiceBatch._from_error, ["self", "env", "ex"]),
+        (StateTaskServiceBatch._get_supported_parameters, ["self"]),
         (StateTaskServiceLambda._from_error, ["self", "env", "ex"]),
         (Callback._build_sync_resolver, STATE_TASK),
         (Callback._eval_service_task, STATE_TASK),
