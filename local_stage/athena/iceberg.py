@@ -25,7 +25,7 @@ class DifferentTableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DataFiles:
-    """The files of a table's current snapshot. `exact` tells that their columns can be read by name."""
+    """The files of one snapshot of a table. `exact` tells that their columns can be read by name."""
 
     uris: Sequence[str]
     exact: bool
@@ -80,9 +80,9 @@ def open_table(context: StageContext, metadata_uri: str) -> Table:
     return StaticTable.from_metadata(metadata_uri, file_io_properties(context))
 
 
-def find_files(table: Table, row_filter: BooleanExpression | None = None) -> DataFiles:
-    """Return the data files that can hold rows of the current snapshot that pass the filter."""
-    scan = table.scan(row_filter=AlwaysTrue() if row_filter is None else row_filter)
+def find_files(table: Table, row_filter: BooleanExpression | None = None, snapshot_id: int | None = None) -> DataFiles:
+    """Return the data files that can hold rows that pass the filter, of one snapshot or of the current one."""
+    scan = table.scan(row_filter=AlwaysTrue() if row_filter is None else row_filter, snapshot_id=snapshot_id)
     tasks = list(scan.plan_files())
     exact = len(table.metadata.schemas) == 1 and not any(task.delete_files for task in tasks)
     return DataFiles([task.file.file_path for task in tasks], exact, table)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from local_stage.athena.tables import as_catalog_table
+from local_stage.athena.catalog import as_catalog_table
 from local_stage.context import StageContext
 
 CATALOG = "awsdatacatalog"
@@ -43,7 +43,7 @@ def information_tables(context: StageContext) -> Mapping[str, pa.Table]:
             "table_name": table["Name"],
             "column_name": name,
             "ordinal_position": str(number),
-            "data_type": kind.lower(),
+            "data_type": kind.show(),
         }
         for database, table in described
         for number, (name, kind) in enumerate(as_catalog_table(database, table).columns.items(), start=1)

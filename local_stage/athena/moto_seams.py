@@ -88,9 +88,15 @@ def _start(self: AthenaResponse) -> str:
         workgroup=name,
         output_location=location,
         parameters=parameters,
+        scan_limit_bytes=_scan_limit(configuration),
     )
     runner.start(query)
     return json.dumps({"QueryExecutionId": query.id})
+
+
+def _scan_limit(configuration: dict[str, Any]) -> int | None:
+    limit = configuration.get("BytesScannedCutoffPerQuery")
+    return None if limit is None else int(limit)
 
 
 def _resolve_prepared(backend: AthenaBackend, workgroup: str, asked: dict[str, Any]) -> tuple[str, list[str]]:

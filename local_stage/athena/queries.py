@@ -15,8 +15,9 @@ from botocore.exceptions import ClientError
 
 from local_stage.athena.failures import AthenaFailure
 from local_stage.athena.file_io import split_uri
+from local_stage.athena.glue_tables import open_session
 from local_stage.athena.results import Column, Result, ResultWriter, as_text
-from local_stage.athena.session import Session
+from local_stage.athena.session import ScanLimitError, Session
 from local_stage.athena.statements import is_query, run_statement, strip_comments
 from local_stage.athena.types import AthenaType
 from local_stage.context import StageContext
@@ -54,6 +55,7 @@ class Query:
     workgroup: str
     output_location: str
     parameters: Sequence[str] = ()
+    scan_limit_bytes: int | None = None
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     state: QueryState = QueryState.QUEUED
     submitted: float = field(default_factory=time.time)
@@ -168,6 +170,8 @@ class QueryRunner:
             self._answer(query)
         except AthenaFailure as failure:
             self._finish(query, QueryState.FAILED, failure)
+        except ScanLimitError as limit:
+            self._finish(query, QueryState.CANCELLED, AthenaFailure("", str(limit)))
         except Exception as error:
             _log.exception("query %s", query.id)
             defect = AthenaFailure("GENERIC_INTERNAL_ERROR", f"{type(error).__name__}: {error}", system=True)
@@ -182,15 +186,18 @@ class QueryRunner:
             columns = [Column(name, _STRING) for name in listing.columns]
             self._store(query, columns, [list(listing.rows)], is_listing=True)
             return
-        session = Session(self._context, query.database)
+        session = open_session(self._context, query.database)
         try:
             with self._lock:
                 if query.state.ended:
                     return
                 query.session = session
-            columns, batches = session.run(sql, list(query.parameters))
-            query.scanned_bytes = session.scanned_bytes
-            texts = ([[as_text(value) for value in row] for row in batch] for batch in batches)
+            try:
+                columns, batches = session.run(sql, query.parameters, query.scan_limit_bytes)
+            finally:
+                query.scanned_bytes = session.scanned_bytes
+            kinds = [column.kind for column in columns]
+            texts = ([[*map(as_text, row, kinds)] for row in batch] for batch in batches)
             self._store(query, columns, texts, is_listing=False)
         finally:
             with self._lock:

@@ -1,16 +1,17 @@
 """Results as Athena hands them out: text, in a CSV object and in pages."""
 
 import datetime
-import decimal
 import json
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+from zoneinfo import ZoneInfo
 
-from local_stage.athena.functions import double_text
-from local_stage.athena.types import AthenaType
+from local_stage.athena.moments import days_text, months_text
+from local_stage.athena.number_text import double_text, real_text
+from local_stage.athena.types import UTC, VARCHAR, AthenaType, TrinoType
 
 Row = Sequence[str | None]
 PAGE_LIMIT = 1000
@@ -22,6 +23,7 @@ class Column:
 
     name: str
     type: AthenaType
+    kind: TrinoType = VARCHAR
 
     def describe(self) -> dict[str, Any]:
         """Return the column as GetQueryResults shows it."""
@@ -94,38 +96,51 @@ class ResultWriter:
             self._csv.write("\t".join(cell or "" for cell in row).encode() + b"\n")
 
 
-def as_text(value: Any) -> str | None:
+def as_text(value: Any, kind: TrinoType) -> str | None:
     """Return a value as Athena's results show it; None for null."""
     if value is None:
         return None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return double_text(value)
-    if isinstance(value, decimal.Decimal):
-        return format(value, "f")
-    if isinstance(value, datetime.datetime):
-        return _timestamp_text(value)
-    if isinstance(value, bytes):
-        return value.hex(" ")
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}={_inner(part)}" for key, part in value.items()) + "}"
-    if isinstance(value, tuple):
-        return f"{_inner(value[0])}={_inner(value[1])}"
-    if isinstance(value, list):
-        pairs = bool(value) and all(isinstance(part, tuple) for part in value)  # so Arrow shows a map
-        opening, closing = "{}" if pairs else "[]"
-        return opening + ", ".join(_inner(part) for part in value) + closing
+    shown = _TEXTS.get(kind.name)
+    if shown is not None:
+        return shown(value)
+    if kind.name in {"timestamp", "timestamp with time zone"}:
+        return _timestamp_text(value, kind)
+    if kind.name == "array":
+        return f"[{', '.join(_inner(part, kind.element) for part in value)}]"
+    if kind.name == "map":
+        pairs = value.items() if isinstance(value, Mapping) else value
+        key_kind, item_kind = kind.arguments
+        return "{" + ", ".join(f"{_inner(key, key_kind)}={_inner(item, item_kind)}" for key, item in pairs) + "}"
+    if kind.name == "row":
+        parts = zip(kind.fields, kind.arguments, value.values(), strict=True)
+        named = (
+            f"{name or f'field{number}'}={_inner(part, inner)}" for number, (name, inner, part) in enumerate(parts)
+        )
+        return "{" + ", ".join(named) + "}"
     return str(value)
 
 
-def _inner(value: Any) -> str:
-    shown = as_text(value)
+_TEXTS: Mapping[str, Callable[[Any], str]] = {
+    "boolean": lambda value: "true" if value else "false",
+    "decimal": lambda value: format(value, "f"),
+    "double": double_text,
+    "interval day to second": days_text,
+    "interval year to month": months_text,
+    "real": real_text,
+    "varbinary": lambda value: value.hex(" "),
+}
+
+
+def _inner(value: Any, kind: TrinoType) -> str:
+    shown = as_text(value, kind)
     return "null" if shown is None else shown
 
 
-def _timestamp_text(value: datetime.datetime) -> str:
-    whole = value if value.tzinfo is None else value.astimezone(datetime.UTC)
+def _timestamp_text(value: datetime.datetime, kind: TrinoType) -> str:
+    whole = value
+    if kind.name == "timestamp with time zone" and kind.zone != UTC:
+        whole = value.replace(tzinfo=datetime.UTC).astimezone(ZoneInfo(kind.zone))
     shown = whole.strftime("%Y-%m-%d %H:%M:%S.%f")
-    shown = shown if whole.microsecond % 1000 else shown[:-3]
-    return shown if value.tzinfo is None else f"{shown} UTC"
+    digits = max(3, kind.size or 0)
+    shown = shown[: len(shown) - 6 + digits]
+    return shown if kind.name == "timestamp" else f"{shown} {kind.zone}"

@@ -1,46 +1,63 @@
 """One DuckDB for one query, which sees the files of the tables it names and nothing else."""
 
+import datetime
 import os
+import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import duckdb
 import pyarrow as pa
 
+from local_stage.athena.engine import define_functions
 from local_stage.athena.failures import AthenaFailure, unsupported
-from local_stage.athena.functions import define_functions
-from local_stage.athena.information_schema import information_tables
+from local_stage.athena.grammar import parse_query
+from local_stage.athena.relations import QueryWriter, View
 from local_stage.athena.results import Column
-from local_stage.athena.tables import CatalogTable, find_source, read_table
-from local_stage.athena.translation import INFORMATION_SCHEMA, TableName, Use, parse, tables_of, translate
-from local_stage.athena.types import athena_type
-from local_stage.context import StageContext
+from local_stage.athena.scans import Scan, TableName
+from local_stage.athena.sources import Source
+from local_stage.athena.types import TrinoType, athena_type
 
 _MEMORY_LIMIT = "1GB"
 _BATCH_ROWS = 10_000
-_MAX_VIEW_DEPTH = 16
-_DIVISION = "Division by zero"
+_FAILED = re.compile(r"AthenaFailure: ([A-Z0-9_]+): ([^\n]*)")
+_OUT_OF_RANGE = re.compile(r"out of range for the destination type U?INT")
 
-Schema = dict[str, dict[str, dict[str, str]]]
+
+class ScanLimitError(Exception):
+    """A query would read more than its workgroup lets it."""
+
+    def __init__(self) -> None:
+        super().__init__("Bytes scanned limit was exceeded")
+
+
+class Catalog(Protocol):
+    """Where a session finds its tables."""
+
+    def find(self, table: TableName) -> Mapping[str, TrinoType] | View:
+        """Return the columns of a table, or a view."""
+
+    def source(self, scan: Scan) -> Source:
+        """Return the files of a scan whose columns and conditions are known."""
 
 
 class Session:
-    """Runs one query. `cancel` may be called from another thread."""
+    """Runs one query. `cancel` may be called from another thread. `now` is the time of the query, in UTC."""
 
-    def __init__(self, context: StageContext, database: str) -> None:
-        self._context = context
+    def __init__(self, catalog: Catalog, database: str, now: datetime.datetime, spill: Path | None = None) -> None:
+        self._catalog = catalog
         self._database = database
+        self._now = now
         self._connection = duckdb.connect(":memory:")
         self._cancelled = threading.Event()
-        self._files: set[Path] = set()
-        self._defined: dict[TableName, dict[str, str]] = {}
+        self._refusals: list[AthenaFailure] = []
         self.scanned_bytes = 0
         threads = max(1, min(4, (os.cpu_count() or 1)))
         self._connection.execute(f"SET threads = {threads}; SET memory_limit = '{_MEMORY_LIMIT}'; SET TimeZone = 'UTC'")
-        self._connection.execute(f"SET temp_directory = '{context.state_dir / 'athena' / 'spill'}'")
-        define_functions(self._connection)
+        if spill is not None:
+            self._connection.execute(f"SET temp_directory = '{spill}'")
 
     def close(self) -> None:
         """Give everything back."""
@@ -51,92 +68,72 @@ class Session:
         self._cancelled.set()
         self._connection.interrupt()
 
-    def run(self, sql: str, parameters: list[str]) -> tuple[list[Column], Iterator[list[tuple[Any, ...]]]]:
-        """Start a query; return its columns, and its rows in batches.
+    def run(
+        self, sql: str, parameters: Sequence[str] = (), scan_limit_bytes: int | None = None
+    ) -> tuple[list[Column], Iterator[list[tuple[Any, ...]]]]:
+        """Start a query; return its columns, and its rows in batches. `scanned_bytes` is known from then on.
 
         Raises:
             AthenaFailure: the query is wrong, or cannot be run here.
+            ScanLimitError: it would read more bytes than `scan_limit_bytes`.
         """
-        translated = self._prepare(sql, parameters, self._database, depth=0)
-        self._lock_up()
+        columns, relation = self._start(sql, parameters, scan_limit_bytes)
         try:
-            relation = self._connection.sql(translated)
-            columns = [
-                Column(name, athena_type(str(kind)))
-                for name, kind in zip(relation.columns, relation.types, strict=True)
-            ]
             reader = relation.to_arrow_reader(_BATCH_ROWS)
         except duckdb.Error as error:
             raise self._explain(error) from error
         return columns, self._batches(reader)
 
-    def view_columns(self, sql: str) -> list[tuple[str, str]]:
-        """Return names and DuckDB types of the columns of a query that is to become a view."""
+    def read(self, sql: str, parameters: Sequence[str] = ()) -> tuple[list[Column], pa.Table]:
+        """Run a query to its end; return its columns and all rows, columns named as Athena names them."""
+        columns, relation = self._start(sql, parameters)
         try:
-            relation = self._connection.sql(self._prepare(sql, [], self._database, depth=0))
+            data = relation.to_arrow_table()
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
+            raise self._explain(error) from error
+        if self._refusals:
+            raise self._refusals[0]
+        return columns, data.rename_columns([column.name for column in columns])
+
+    def describe(self, sql: str) -> list[Column]:
+        """Return the columns of a query without running it."""
+        return self._write(sql, ())[1]
+
+    def _write(self, sql: str, parameters: Sequence[str]) -> tuple[str, list[Column], list[Scan]]:
+        writer = QueryWriter(self._catalog, self._now)
+        rows = writer.write(parse_query(sql, parameters), self._database)
+        columns = [
+            Column(f"_col{number}" if name is None else name, athena_type(value.type), value.type)
+            for number, (name, value) in enumerate(zip(rows.names, rows.values, strict=True))
+        ]
+        return rows.sql, columns, writer.scans
+
+    def _start(
+        self, sql: str, parameters: Sequence[str], scan_limit_bytes: int | None = None
+    ) -> tuple[list[Column], duckdb.DuckDBPyRelation]:
+        translated, columns, scans = self._write(sql, parameters)
+        files: set[Path] = set()
+        for scan in scans:
+            source = self._catalog.source(scan)
+            body = source.sql
+            if source.arrow is not None:
+                self._connection.register(f"arrow_{scan.number}", source.arrow)
+                body = body.replace("{arrow}", f"arrow_{scan.number}")
+            self._connection.execute(f"CREATE VIEW {scan.view} AS {body}")
+            files.update(source.files)
+            self.scanned_bytes += source.scanned_bytes
+        if scan_limit_bytes is not None and self.scanned_bytes > scan_limit_bytes:
+            raise ScanLimitError
+        define_functions(self._connection, translated, self._refusals)
+        self._lock_up(files)
+        try:
+            return columns, self._connection.sql(translated)
         except duckdb.Error as error:
             raise self._explain(error) from error
-        return [(name, str(kind)) for name, kind in zip(relation.columns, relation.types, strict=True)]
 
-    def _prepare(self, sql: str, parameters: list[str], database: str, depth: int) -> str:
-        """Define what a query names, and return the query for DuckDB."""
-        if depth > _MAX_VIEW_DEPTH:
-            raise AthenaFailure("VIEW_IS_RECURSIVE", "views are nested too deeply")
-        tree = parse(sql, parameters)
-        tables: dict[TableName, CatalogTable] = {}
-        schema: Schema = {}
-        for name in tables_of(tree, database):
-            if name not in self._defined:
-                self._define_view_or_note_table(name, tables, depth)
-            columns = self._defined.get(name) or dict(tables[name].columns)
-            schema.setdefault(name[0], {})[name[1]] = columns
-        translated, uses = translate(tree, database, schema)
-        for name, table in tables.items():
-            self._define_table(name, table, uses.get(name) or Use(columns=set(table.columns)), top=depth == 0)
-        return translated
-
-    def _define_view_or_note_table(self, name: TableName, tables: dict[TableName, CatalogTable], depth: int) -> None:
-        if name[0] == INFORMATION_SCHEMA:
-            self._define_information(name)
-            return
-        table = read_table(self._context, *name)
-        if table.view_sql is None:
-            tables[name] = table
-            return
-        body = self._prepare(table.view_sql, [], table.database, depth + 1)
-        self._create_view(name, body)
-        self._defined[name] = dict(table.columns)
-
-    def _define_table(self, name: TableName, table: CatalogTable, use: Use, *, top: bool) -> None:
-        # below a view, other queries may read the same table for other rows and columns
-        asked = use if top else Use(columns=set(table.columns), references=2)
-        source = find_source(self._context, table, asked)
-        body = source.sql
-        if source.arrow is not None:
-            registered = f"arrow_{len(self._defined)}"
-            self._connection.register(registered, source.arrow)
-            body = body.format(arrow=registered)
-        self._files.update(source.files)
-        self._create_view(name, body)
-        self.scanned_bytes += source.scanned_bytes
-        if not top:
-            self._defined[name] = dict(table.columns)
-
-    def _define_information(self, name: TableName) -> None:
-        found: Mapping[str, pa.Table] = information_tables(self._context)
-        if name[1] not in found:
-            raise unsupported(f"information_schema.{name[1]}")
-        self._connection.register(f"information_{name[1]}", found[name[1]])
-        self._create_view(name, f"TABLE information_{name[1]}")
-        self._defined[name] = dict.fromkeys(found[name[1]].column_names, "VARCHAR")
-
-    def _create_view(self, name: TableName, body: str) -> None:
-        self._connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{name[0]}"')
-        self._connection.execute(f'CREATE OR REPLACE VIEW "{name[0]}"."{name[1]}" AS {body}')
-
-    def _lock_up(self) -> None:
+    def _lock_up(self, files: set[Path]) -> None:
         """Let the query open the files of its tables, and no other."""
-        paths = ", ".join("'" + str(file).replace("'", "''") + "'" for file in sorted(self._files))
+        paths = ", ".join("'" + str(file).replace("'", "''") + "'" for file in sorted(files))
         self._connection.execute(f"SET allowed_paths = [{paths}]")
         self._connection.execute("SET enable_external_access = false; SET lock_configuration = true")
 
@@ -147,22 +144,33 @@ class Session:
                 yield list(zip(*columns, strict=True))
         except (duckdb.Error, pa.ArrowException, OSError) as error:
             raise self._explain(error) from error
+        if self._refusals:  # one that TRY turned into NULL
+            raise self._refusals[0]
 
     def _explain(self, error: Exception) -> AthenaFailure:
         if self._cancelled.is_set():
             return AthenaFailure("USER_CANCELED", "Query was canceled")
-        message = str(error).splitlines()[0]
-        for prefix in ("Invalid Input Error: ", "Python exception occurred while executing the UDF: "):
-            message = message.removeprefix(prefix)
-        if _DIVISION in str(error):
-            return AthenaFailure("DIVISION_BY_ZERO", _DIVISION)
+        if self._refusals:
+            return self._refusals[0]
+        whole = str(error)
+        message = whole.splitlines()[0].removeprefix("Invalid Input Error: ")
+        found = _FAILED.search(whole)
+        if found is not None:
+            return AthenaFailure(found[1], found[2])
+        if "Division by zero" in whole:
+            return AthenaFailure("DIVISION_BY_ZERO", "Division by zero")
+        if "More than one row returned by a subquery" in whole:
+            return AthenaFailure("SUBQUERY_MULTIPLE_ROWS", "Scalar sub-query has returned multiple rows")
         if isinstance(error, duckdb.OutOfMemoryException):
             return AthenaFailure("EXCEEDED_LOCAL_MEMORY_LIMIT", f"the query needs more than {_MEMORY_LIMIT} of memory")
-        if isinstance(error, duckdb.CatalogException):
-            return AthenaFailure("FUNCTION_NOT_FOUND", message)
-        if isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException):
+        if isinstance(error, duckdb.OutOfRangeException) or _OUT_OF_RANGE.search(whole):
+            return AthenaFailure("NUMERIC_VALUE_OUT_OF_RANGE", message)
+        if isinstance(error, duckdb.ConversionException):
             return AthenaFailure("INVALID_CAST_ARGUMENT", message)
-        if isinstance(error, duckdb.BinderException):
-            return AthenaFailure("TYPE_MISMATCH", message)
-        known = isinstance(error, duckdb.InvalidInputException)
-        return AthenaFailure("INVALID_FUNCTION_ARGUMENT" if known else "GENERIC_INTERNAL_ERROR", message, not known)
+        if isinstance(error, duckdb.BinderException) and "TRY expression" in whole:
+            return unsupported("TRY around an aggregate or a window function: compute that in a query within")
+        if isinstance(error, duckdb.BinderException) and "GROUP BY" in whole:
+            return AthenaFailure("EXPRESSION_NOT_AGGREGATE", message)
+        if isinstance(error, duckdb.InvalidInputException):
+            return AthenaFailure("INVALID_FUNCTION_ARGUMENT", message)
+        return AthenaFailure("GENERIC_INTERNAL_ERROR", message, system=True)

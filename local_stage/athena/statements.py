@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from local_stage.athena.catalog import StoredView, encode_view, read_table
 from local_stage.athena.failures import AthenaFailure, unsupported
+from local_stage.athena.glue_tables import open_session
 from local_stage.athena.information_schema import list_databases, list_tables
-from local_stage.athena.session import Session
-from local_stage.athena.tables import encode_view, read_table
-from local_stage.athena.types import athena_type, glue_type
+from local_stage.athena.types import glue_type
 from local_stage.context import StageContext
 
 _NAME = r'[`"]?(?:(?P<db>\w+)[`"]?\.[`"]?)?(?P<name>\w+)[`"]?'
@@ -93,9 +93,9 @@ def _show_columns(context: StageContext, found: re.Match[str], database: str) ->
 def _create_view(context: StageContext, found: re.Match[str], database: str) -> Listing:
     owner, name, sql = (found["db"] or database).lower(), found["name"].lower(), found["query"].strip()
     _require_database(context, owner)
-    session = Session(context, database)
+    session = open_session(context, database)
     try:
-        columns = session.view_columns(sql)
+        columns = {column.name: column.kind for column in session.describe(sql)}
     finally:
         session.close()
     glue = context.client("glue")
@@ -104,12 +104,12 @@ def _create_view(context: StageContext, found: re.Match[str], database: str) -> 
         "TableType": "VIRTUAL_VIEW",
         "Parameters": {"presto_view": "true", "comment": "Presto View"},
         "StorageDescriptor": {
-            "Columns": [{"Name": column.lower(), "Type": glue_type(kind)} for column, kind in columns],
+            "Columns": [{"Name": column.lower(), "Type": glue_type(kind)} for column, kind in columns.items()],
             "Location": "",
             "SerdeInfo": {},
         },
         "PartitionKeys": [],
-        "ViewOriginalText": encode_view(sql, database, [(column, athena_type(kind).name) for column, kind in columns]),
+        "ViewOriginalText": encode_view(StoredView(sql, database, columns)),
         "ViewExpandedText": "/* Presto View */",
     }
     try:

@@ -273,7 +273,7 @@ def test_a_large_result_comes_in_pages(ask):
         ("CAST(1e10 AS varchar)", "1.0E10"),
         ("CAST(0.001e0 AS varchar)", "0.001"),
         ("CAST(true AS varchar)", "true"),
-        ("CAST(timestamp '2020-01-02 03:04:05' AS varchar)", "2020-01-02 03:04:05.000"),
+        ("CAST(timestamp '2020-01-02 03:04:05' AS varchar)", "2020-01-02 03:04:05"),
         ("TRY_CAST('x' AS integer)", None),
         ("try(1 / 0)", None),
         ("ARRAY[1, 2][2]", "2"),
@@ -320,10 +320,10 @@ def test_an_expression_means_what_it_means_in_trino(ask, expression, value):
         ("SELECT ARRAY[1, 2][3]", "Array subscript must be less than or equal to array length: 3 > 2"),
         ("SELECT ARRAY[1, 2][0]", "SQL array indices start at 1"),
         ("SELECT map(ARRAY['a'], ARRAY[1])['b']", "Key not present in map: b"),
-        ("SELECT CAST('1.5' AS integer)", "Cannot cast '1.5' to INT"),
-        ("SELECT 2147483647 + 1", "Overflow"),
-        ("SELECT 'a' = 1", "TYPE_MISMATCH: Cannot compare varchar with INT"),
-        ("SELECT nothing FROM variants", "COLUMN_NOT_FOUND: Column 'nothing' could not be resolved"),
+        ("SELECT CAST('1.5' AS integer)", "Cannot cast '1.5' to INTEGER"),
+        ("SELECT 2147483647 + 1", "NUMERIC_VALUE_OUT_OF_RANGE"),
+        ("SELECT 'a' = 1", "TYPE_MISMATCH: Cannot apply operator: varchar(1) = integer"),
+        ("SELECT nothing FROM variants", "COLUMN_NOT_FOUND: Column 'nothing' cannot be resolved"),
         ("SELECT * FROM nothing", "TABLE_NOT_FOUND: Table 'awsdatacatalog.db.nothing' does not exist"),
         ("SELECT * FROM nowhere.nothing", "SCHEMA_NOT_FOUND: Schema 'nowhere' does not exist"),
         ("SELEC 1", "SYNTAX_ERROR: mismatched input 'SELEC'"),
@@ -338,11 +338,8 @@ def test_a_wrong_query_fails_and_says_why(variants, fail, sql, reason):
 @pytest.mark.parametrize(
     ("sql", "named"),
     [
-        ("SELECT typeof(1)", "the function typeof"),
         ("SELECT format('%d', 1)", "the function format"),
-        ("SELECT date_diff('month', date '2020-01-31', date '2020-02-29')", "date_diff in units of month"),
-        ("SELECT avg(1.5)", "avg of a decimal"),
-        ("SELECT * FROM read_parquet('/etc/passwd')", "the function read_parquet"),
+        ("SELECT * FROM read_parquet('/etc/passwd')", "the table function read_parquet"),
         ("SELECT * FROM other.db.variants", "queries over the catalog other"),
         ("INSERT INTO variants SELECT * FROM variants", "INSERT INTO"),
         ("CREATE TABLE copy AS SELECT 1 AS x", "CREATE TABLE"),
@@ -453,7 +450,8 @@ def test_the_catalog_is_listed_and_described(variants, ask):
 def test_a_query_that_takes_long_can_be_cancelled(stage):
     athena = stage.client("athena")
     sql = (
-        "SELECT count(*) FROM unnest(sequence(1, 100000)) AS a(x) CROSS JOIN unnest(sequence(1, 100000)) AS b(y)"
+        "SELECT count(*) FROM unnest(sequence(1, 10000)) AS a(x) CROSS JOIN unnest(sequence(1, 10000)) AS b(y)"
+        " CROSS JOIN unnest(sequence(1, 100)) AS c(z)"
         " WHERE x * y % 7 = 3"
     )
     query_id = athena.start_query_execution(QueryString=sql, ResultConfiguration={"OutputLocation": OUTPUT})[
