@@ -10,6 +10,7 @@ STATEFUL_TYPES = frozenset(
         *("AWS::Glue::Table", "AWS::Athena::WorkGroup", "AWS::Backup::BackupVault"),
     }
 )
+_OTHER_POLICIES = ("AWS::IAM::ManagedPolicy", "AWS::Batch::SchedulingPolicy")  # of roles; of no access at all
 
 
 def permissions(assembly: Any) -> list[str]:
@@ -32,7 +33,7 @@ def permissions(assembly: Any) -> list[str]:
                     ]
             if resource["Type"] == "AWS::KMS::Key":
                 lines += list(_resource_policy(part, logical_id, resource["Properties"]["KeyPolicy"]))
-            if "PolicyDocument" in resource.get("Properties", {}) and resource["Type"] != "AWS::IAM::ManagedPolicy":
+            if resource["Type"].endswith("Policy") and resource["Type"] not in _OTHER_POLICIES:
                 lines += list(_resource_policy(part, logical_id, resource["Properties"]["PolicyDocument"]))
     return sorted(set(lines))
 
