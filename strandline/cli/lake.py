@@ -1,8 +1,11 @@
 """`strandline lake`: keep the lake, freeze cohorts, and make what is counted of them."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Final
 
+import pyarrow as pa
 import typer
 
 from strandline.aws.lake_gold import EVERY_SAMPLE, freeze, refresh
@@ -10,8 +13,12 @@ from strandline.aws.lake_maintenance import MERGED, MOST_RUNS, compact, erase_su
 from strandline.cli.console import OutputFormat, print_rows, say
 from strandline.cli.ground import LOCAL, StageOption, connect
 from strandline.errors import RejectedInputError
+from strandline.lake.annotations import Release, annotation_batches
 from strandline.lake.tables import lake_tables
+from strandline.lake.vcf_columns import read_vcf
+from strandline.lake.vcf_source import VcfSource
 
+_CHUNK_BYTES: Final = 1 << 20
 _KEPT_DAYS: Final = 7.0
 
 app = typer.Typer(help="Keep the lake: merge, expire, erase, look back, freeze cohorts.", no_args_is_help=True)
@@ -93,6 +100,31 @@ def show_history(
     ]
     columns = ("snapshot_id", "committed_at", "operation", "added_rows", "deleted_rows", "total_rows", "is_current")
     print_rows(columns, rows, form)
+
+
+@app.command("add-annotations")
+def add_annotations(
+    vcf: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="VCF of the source, plain or gzip.")],
+    source: Annotated[str, typer.Option(help="Source, such as ClinVar.")],
+    release: Annotated[str, typer.Option(help="Release, such as 2026-11-01: the last in the alphabet is current.")],
+    stage: StageOption = LOCAL,
+    contig_prefix: Annotated[str, typer.Option(help="Put before contigs that lack it, such as chr.")] = "",
+) -> None:
+    """Load a release of an annotation source; the same release again replaces itself.
+
+    Example: strandline lake add-annotations clinvar.vcf.gz --source ClinVar --release 2026-11-01 --contig-prefix chr
+    """
+    named = Release(source, release)
+
+    def make_rows() -> Iterator[pa.Table]:
+        with vcf.open("rb") as file:
+            opened = VcfSource(iter(lambda: file.read(_CHUNK_BYTES), b""), vcf.name)
+            keys = [key.decode() for key in opened.header.infos]
+            sites = (batch.sites for batch in read_vcf(opened))
+            yield from annotation_batches(sites, named, keys, contig_prefix=contig_prefix)
+
+    count = connect(stage).lake.replace_rows("annotations", named.release_id, make_rows)
+    say(f"{count} alleles of {source} {release} are in annotations")
 
 
 @app.command("freeze")
