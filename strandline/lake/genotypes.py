@@ -149,6 +149,7 @@ def read_genotypes(
     zygosities: Numbers,
     ploidies: Numbers,
     phased: Flags,
+    alleles: Numbers,
 ) -> tuple[int, int, int]:
     """Read GT into rows; return OK or what is wrong, the record, and how many rows there are.
 
@@ -160,8 +161,8 @@ def read_genotypes(
         keeps_all: rows of cells that do not carry the allele, too.
         sites, cells, codes, zygosities, ploidies, phased: out, with room for a row a site and sample. A code is the
             genotype seen from one allele, which is 1 there, any other one as ref; 3 bits an allele.
+        alleles: room for MOST_PLOIDY.
     """
-    alleles = np.empty(MOST_PLOIDY, np.int32)
     row = 0
     for record in range(alt_counts.shape[0]):
         if first_sites[record] == first_sites[record + 1]:
@@ -188,10 +189,18 @@ def read_genotypes(
 
 @compiled
 def find_reference_calls(
-    text: Bytes, starts: Numbers, stops: Numbers, cells: Numbers, alt_counts: Numbers, are_reference: Flags
+    text: Bytes,
+    starts: Numbers,
+    stops: Numbers,
+    cells: Numbers,
+    alt_counts: Numbers,
+    alleles: Numbers,
+    are_reference: Flags,
 ) -> tuple[int, int]:
-    """Tell of cells whether GT says ref and nothing else; return OK or what is wrong, and in which of them."""
-    alleles = np.empty(MOST_PLOIDY, np.int32)
+    """Tell of cells whether GT says ref and nothing else; return OK or what is wrong, and in which of them.
+
+    `alleles` has room for MOST_PLOIDY.
+    """
     for number in range(cells.shape[0]):
         cell = cells[number]
         are_reference[number] = False

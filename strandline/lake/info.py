@@ -14,7 +14,8 @@ WRONG_COUNT: Final = 12
 MANY_KEYS: Final = 13
 ABSENT: Final = -1
 
-_SEMICOLON, _EQUALS, _COMMA, _DOT = 59, 61, 44, 46
+_SEMICOLON, _EQUALS, _COMMA, _DOT, _ZERO, _NINE = 59, 61, 44, 46, 48, 57
+_FEW_DIGITS: Final = 10  # fewer are a 32-bit integer
 
 
 @compiled
@@ -120,37 +121,62 @@ def copy_cut(text: Bytes, start: int, end: int, cut: int, alt: int, ploidy: int,
 
 
 @compiled
-def _find_key(text: Bytes, start: int, end: int, guess: int, slots: Numbers, known: Places, counts: Numbers) -> int:
-    """Return the number of a key, which is often the guess; ABSENT where there is no room for a new one."""
-    if guess >= 0 and known[2 * guess + 1] - known[2 * guess] == end - start:
-        same = True
-        for offset in range(end - start):
-            if text[known[2 * guess] + offset] != text[start + offset]:
-                same = False
-                break
-        if same:
-            return guess
-    if 2 * counts[0] + 2 > known.shape[0]:
+def _end_of_guess(text: Bytes, start: int, end: int, guess: int, known: Places) -> int:
+    """Return where a key ends that is the guessed one; ABSENT where it is another."""
+    if guess < 0:
         return ABSENT
-    key = intern_text(text, start, end, slots, known, counts[0])
-    counts[0] = max(counts[0], key + 1)
-    return key
+    first = known[2 * guess]
+    key_end = int(start + known[2 * guess + 1] - first)
+    if key_end > end or (key_end < end and text[key_end] != _EQUALS and text[key_end] != _SEMICOLON):
+        return ABSENT
+    for offset in range(key_end - start):
+        if text[first + offset] != text[start + offset]:
+            return ABSENT
+    return key_end
+
+
+@compiled
+def _end_of_key(text: Bytes, start: int, end: int) -> int:
+    at = start
+    while at < end and text[at] != _EQUALS and text[at] != _SEMICOLON:
+        at += 1
+    return at
+
+
+@compiled
+def _end_of_value(text: Bytes, start: int, end: int) -> tuple[int, int, int]:
+    """Return where a value ends, and how many of its characters are dots, and neither dots nor digits."""
+    at, dots, others = start, 0, 0
+    while at < end:
+        char = int(text[at])
+        if char == _SEMICOLON:
+            break
+        if char < _ZERO or char > _NINE:
+            if char == _DOT:
+                dots += 1
+            else:
+                others += 1
+        at += 1
+    return at, dots, others
 
 
 @compiled
 def _look_at(
-    text: Bytes, start: int, end: int, has_value: bool, alt_count: int, cut: int, kind: int
+    text: Bytes, start: int, end: int, dots: int, others: int, alt_count: int, cut: int, kind: int
 ) -> tuple[int, int]:
-    """Return OK or what is wrong with a value, and how it is cut: a text may have commas of its own."""
-    if kind == FLAG:
-        return WRONG_TYPE if has_value else OK, WHOLE
-    if kind != TEXT and not (has_value and has_type(text, start, end, kind)):
+    """Return OK or what is wrong with a value, and how it is cut: a text may have commas of its own.
+
+    What is digits with a dot at most needs no closer look.
+    """
+    is_plain = others == 0 and (dots == 0 if kind == INTEGER else dots <= 1) and dots < end - start < _FEW_DIGITS
+    if not (is_plain or kind in (TEXT, FLAG) or has_type(text, start, end, kind)):
         return WRONG_TYPE, WHOLE
-    if cut != WHOLE and alt_count and not is_missing(text, start, end):
-        wanted = alt_count + (1 if cut == PER_ALLELE else 0)
-        if value_count(text, start, end) != wanted:
-            return OK if kind == TEXT else WRONG_COUNT, WHOLE
-    return OK, cut
+    if cut == WHOLE or not alt_count or is_missing(text, start, end):
+        return OK, WHOLE
+    wanted = alt_count + (1 if cut == PER_ALLELE else 0)
+    if (value_count(text, start, end) if others else 1) != wanted:
+        return OK if kind == TEXT else WRONG_COUNT, WHOLE
+    return OK, WHOLE if wanted == 1 else cut
 
 
 @compiled
@@ -167,31 +193,53 @@ def _note_entries(
     guesses: Numbers,
     entries: Places,
 ) -> tuple[int, int]:
-    """Note the key, start, end and cut of each entry of one INFO; return how many, or the negative of what is wrong."""
+    """Note the key, start, end and cut of each entry of one INFO.
+
+    Returns:
+        How many, or the negative of what is wrong; and the key of that.
+    """
     count, at = 0, start
     while at < end:
-        equals, stop = -1, at
-        while stop < end and text[stop] != _SEMICOLON:
-            if equals < 0 and text[stop] == _EQUALS:
-                equals = stop
-            stop += 1
-        guess = int(guesses[count]) if count < guesses.shape[0] else ABSENT
-        key = _find_key(text, at, stop if equals < 0 else equals, guess, slots, known, counts)
-        if key == ABSENT:
-            return -MANY_KEYS, 0
-        if count < guesses.shape[0]:
-            guesses[count] = key
-        value = stop if equals < 0 else equals + 1
-        state, cut = OK, WHOLE
+        key = int(guesses[count]) if count < guesses.shape[0] else ABSENT
+        key_end = _end_of_guess(text, at, end, key, known)
+        if key_end < 0:
+            key_end = _end_of_key(text, at, end)
+            if 2 * counts[0] + 2 > known.shape[0]:
+                return -MANY_KEYS, 0
+            key = intern_text(text, at, key_end, slots, known, counts[0])
+            counts[0] = max(counts[0], key + 1)
+            if count < guesses.shape[0]:
+                guesses[count] = key
+        has_value = key_end < end and text[key_end] == _EQUALS
+        value = key_end + 1 if has_value else key_end
+        stop, dots, others = _end_of_value(text, value, end)
+        cut = WHOLE
         if key < cuts.shape[0]:
-            state, cut = _look_at(text, value, stop, equals >= 0, alt_count, cuts[key], kinds[key])
-        if state != OK:
-            return -state, key
+            if kinds[key] != TEXT and has_value == (kinds[key] == FLAG):
+                return -WRONG_TYPE, key
+            state, cut = _look_at(text, value, stop, dots, others, alt_count, cuts[key], kinds[key])
+            if state != OK:
+                return -state, key
         base = 4 * count
         entries[base], entries[base + 1], entries[base + 2], entries[base + 3] = key, value, stop, cut
         count += 1
         at = stop + 1
     return count, 0
+
+
+@compiled
+def _answer(text: Bytes, entries: Places, count: int, asked: Numbers, answers: Numbers, at: int) -> int:
+    """Note the integers of the asked keys, ABSENT where there is none; return ABSENT, or a key that has no integer."""
+    for question in range(asked.shape[0]):
+        answers[at + question] = ABSENT
+        for number in range(count):
+            if entries[4 * number] == asked[question]:
+                state, value = parse_integer(text, entries[4 * number + 1], entries[4 * number + 2])
+                if state == BAD:
+                    return int(asked[question])
+                if state == OK:
+                    answers[at + question] = value
+    return ABSENT
 
 
 @compiled
@@ -245,23 +293,19 @@ def read_info(
             )
             if count < 0:
                 return count, record, key
-        for question in range(asked.shape[0]):
-            answers[record * asked.shape[0] + question] = ABSENT
-            for number in range(count):
-                if entries[4 * number] == asked[question]:
-                    state, value = parse_integer(text, entries[4 * number + 1], entries[4 * number + 2])
-                    if state == BAD:
-                        return -WRONG_TYPE, record, int(asked[question])
-                    if state == OK:
-                        answers[record * asked.shape[0] + question] = value
+        key = _answer(text, entries, count, asked, answers, record * asked.shape[0])
+        if key != ABSENT:
+            return -WRONG_TYPE, record, key
         for site in range(first_sites[record], first_sites[record + 1]):
             for number in range(count):
-                key = int(entries[4 * number])
-                cut = int(entries[4 * number + 3])
-                if alt_counts[record] == 1 and cut != PER_GENOTYPE:
-                    cut = WHOLE
-                keys[entry] = key
-                at = copy_cut(text, entries[4 * number + 1], entries[4 * number + 2], cut, site_alts[site], 2, data, at)
+                first, stop, cut = entries[4 * number + 1], entries[4 * number + 2], int(entries[4 * number + 3])
+                keys[entry] = entries[4 * number]
+                if cut == WHOLE:
+                    for place in range(first, stop):
+                        data[at] = text[place]
+                        at += 1
+                else:
+                    at = copy_cut(text, first, stop, cut, site_alts[site], 2, data, at)
                 entry += 1
                 value_offsets[entry] = at
             offsets[site + 1] = entry

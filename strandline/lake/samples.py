@@ -197,6 +197,7 @@ class SampleReader:
                 zygosities,
                 ploidies,
                 phased,
+                np.empty(gt.MOST_PLOIDY, np.int32),
             )
             if state != OK:
                 raise cells.refusal(state, record, b"GT")
@@ -344,7 +345,8 @@ class SampleReader:
         called = np.zeros(len(in_cells), np.bool_)
         if found:
             alt_counts = cells.records.alt_counts[of]
-            state, number = gt.find_reference_calls(cells.records.text, *found, in_cells, alt_counts, called)
+            scratch = np.empty(gt.MOST_PLOIDY, np.int32)
+            state, number = gt.find_reference_calls(cells.records.text, *found, in_cells, alt_counts, scratch, called)
             cells.check(state, lambda: in_cells[number], b"GT")
         return called
 

@@ -1,7 +1,7 @@
 """Records as sites: one row a record and ALT allele, with INFO as a map of what is of that allele."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from strandline.lake import arrow_columns as arrow
 from strandline.lake import vcf_lines as lines
-from strandline.lake.alleles import Reference, SplitAllele, left_align, split_alleles
+from strandline.lake.alleles import KINDS, Reference, has_small_letters, left_align, split_alleles
 from strandline.lake.info import (
     ABSENT,
     FLAG,
@@ -24,7 +24,7 @@ from strandline.lake.info import (
     WRONG_TYPE,
     read_info,
 )
-from strandline.lake.text_scan import Numbers, Places, empty_slots, intern_text
+from strandline.lake.text_scan import Numbers, Places, empty_slots, intern_text, number_spans
 from strandline.lake.vcf_records import Records
 from strandline.lake.vcf_source import VcfSource
 from strandline.landing.vcf.definitions import UNKNOWN
@@ -33,20 +33,11 @@ MOST_INFO_KEYS: Final = 4096
 _ASKED: Final = (b"END", b"MIN_DP")  # what blocks need to know of INFO
 _CUTS: Final = {b"A": PER_ALT, b"R": PER_ALLELE}
 _KINDS: Final = {b"Integer": INTEGER, b"Float": FLOAT, b"Flag": FLAG}
-_MOST_SPLITS_KEPT: Final = 50_000
 _REFUSALS: Final = {
     WRONG_TYPE: ("vcf_info_type", "a value is not of the Type that the header declares"),
     WRONG_COUNT: ("vcf_info_count", "there are more or fewer values than the Number that the header declares asks for"),
     MANY_KEYS: ("vcf_info_keys", f"the file has over {MOST_INFO_KEYS} different INFO keys"),
 }
-
-
-class _Texts(dict[str, int]):
-    """Numbers texts as they are asked for."""
-
-    def __missing__(self, text: str) -> int:
-        number = self[text] = len(self)
-        return number
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +76,6 @@ class SiteReader:
         self._cuts = np.array([_CUTS.get(one.number, WHOLE) for one in definitions], np.int32)
         self._kinds = np.array([_KINDS.get(one.type, TEXT) for one in definitions], np.int32)
         self._guesses = np.full(64, -1, np.int32)
-        self._splits: dict[str, list[SplitAllele]] = {}
         self.prefix = b"".join(self._keys)
 
     def read(self, records: Records) -> Sites:
@@ -94,86 +84,63 @@ class SiteReader:
         Raises:
             RejectedInputError: `vcf_quality`, `vcf_info_type`, `vcf_info_count`, `vcf_info_keys`.
         """
-        pairs, pair_texts = records.numbered(lines.REF, lines.QUAL)
-        split = [self._split(pair) for pair in pair_texts.to_pylist()]
-        counts = np.array([len(alleles) for alleles in split], np.int32)[pairs]
-        first = np.zeros(len(records) + 1, np.int32)
-        np.cumsum(counts, out=first[1:])
-        of = np.repeat(np.arange(len(records), dtype=np.int32), counts)
-        alleles = [allele for one in split for allele in one]
-        begins = np.cumsum(np.array([0, *(len(one) for one in split)], np.int32), dtype=np.int32)
-        chosen = (begins[pairs[of]] + np.arange(len(of)) - first[of]).astype(np.int32)
-        alts: Numbers = np.array([allele.number for allele in alleles], np.int32)[chosen]
+        split = _split(records)
+        infos, answers = self._read_info(records, split)
         contigs, contig_texts = records.numbered(lines.CHROM, lines.POS)
-        infos, answers = self._read_info(records, first, alts)
-        placed = self._place(records, of, chosen, alleles, (contigs, contig_texts.to_pylist()))
-        ends = np.where(placed.is_symbolic & (answers[of, 0] > 0), answers[of, 0], placed.ends)
+        placed = self._place(records, split, contig_texts.take(arrow.numbers(contigs)))
+        of = split.records
+        symbolic_ends = np.where(split.kinds == KINDS.index("SYMBOLIC"), answers[of, 0], ABSENT)
         qualities, has_quality = records.qualities()
         filters, filter_texts = records.numbered(lines.FILTER, lines.INFO)
         columns = {
             "contig": arrow.coded(contigs[of], contig_texts),
             "position": arrow.numbers(placed.positions),
-            "end_position": arrow.numbers(ends),
+            "end_position": arrow.numbers(np.where(symbolic_ends > 0, symbolic_ends, placed.ends)),
             "ref": placed.refs,
             "alt": placed.alts,
-            "variant_type": placed.kinds,
+            "variant_type": arrow.coded(split.kinds, arrow.texts(KINDS)),
             "quality": arrow.numbers(qualities[of], has_quality[of]),
             "filters": arrow.coded(filters[of], filter_texts),
         }
-        is_block = counts == 0
-        block_columns = answers[:, 0].copy(), answers[:, 1].copy()
-        return Sites(first, of, alts, is_block, *block_columns, columns, infos, arrow.coded(contigs, contig_texts))
-
-    def _split(self, pair: str) -> list[SplitAllele]:
-        found = self._splits.get(pair)
-        if found is None:
-            ref, alts = pair.split("\t")
-            found = split_alleles(ref.upper(), [alt.upper() if alt.isalpha() else alt for alt in alts.split(",")])
-            if len(self._splits) < _MOST_SPLITS_KEPT:
-                self._splits[pair] = found
-        return found
-
-    def _place(
-        self,
-        records: Records,
-        of: Numbers,
-        chosen: Numbers,
-        alleles: list[SplitAllele],
-        contigs: tuple[Numbers, list[str]],
-    ) -> "_Placed":
-        refs, alts, kinds = _Texts(), _Texts(), _Texts()
-        table = np.array(
-            [(one.shift, refs[one.ref], alts[one.alt], kinds[one.kind], len(one.ref)) for one in alleles], np.int64
-        ).reshape(-1, 5)
-        rows = table[chosen]
-        positions = records.positions[of] + rows[:, 0]
-        ref_codes, alt_codes = rows[:, 1].astype(np.int32), rows[:, 2].astype(np.int32)
-        ends = positions + rows[:, 4] - 1
-        if self._reference is not None:
-            movable = np.array([_may_move(one) for one in alleles], np.bool_)[chosen]
-            for site in np.flatnonzero(movable):
-                allele, contig = alleles[chosen[site]], contigs[1][contigs[0][of[site]]]
-                at, ref, alt = left_align(contig, int(positions[site]), allele.ref, allele.alt, self._reference)
-                positions[site], ref_codes[site], alt_codes[site] = at, refs[ref], alts[alt]
-                ends[site] = at + len(ref) - 1
-        return _Placed(
-            positions,
-            ends,
-            arrow.coded(ref_codes, arrow.texts(list(refs))),
-            arrow.coded(alt_codes, arrow.texts(list(alts))),
-            arrow.coded(rows[:, 3].astype(np.int32), arrow.texts(list(kinds))),
-            rows[:, 3] == kinds.get("SYMBOLIC", -1),
+        return Sites(
+            first=split.first,
+            records=of,
+            alts=split.alts,
+            is_block=np.diff(split.first) == 0,
+            block_ends=answers[:, 0].copy(),
+            block_depths=answers[:, 1].copy(),
+            columns=columns,
+            infos=infos,
+            contigs=arrow.coded(contigs, contig_texts),
         )
 
-    def _read_info(self, records: Records, first: Numbers, alts: Numbers) -> tuple[pa.Array, NDArray[np.int32]]:
+    def _place(self, records: Records, split: "_Split", contigs: pa.Array) -> "_Placed":
+        positions = records.positions[split.records] + split.shifts
+        ends = positions + (split.ref_ends - split.ref_starts) - 1
+        refs = _allele_texts(records, split.ref_starts, split.ref_ends)
+        alts = _allele_texts(records, split.alt_starts, split.alt_ends)
+        if self._reference is None:
+            return _Placed(positions, ends, refs, alts)
+        may_move = np.isin(split.kinds, [KINDS.index(kind) for kind in ("INSERTION", "DELETION", "COMPLEX")])
+        may_move &= records.text[split.ref_ends - 1] | 32 == records.text[split.alt_ends - 1] | 32
+        moved_refs, moved_alts = refs.to_pylist(), alts.to_pylist()
+        for site in np.flatnonzero(may_move):
+            contig, ref, alt = contigs[int(split.records[site])].as_py(), moved_refs[site], moved_alts[site]
+            at, moved_refs[site], moved_alts[site] = left_align(contig, int(positions[site]), ref, alt, self._reference)
+            positions[site], ends[site] = at, at + len(moved_refs[site]) - 1
+        return _Placed(
+            positions, ends, arrow.texts(moved_refs).dictionary_encode(), arrow.texts(moved_alts).dictionary_encode()
+        )
+
+    def _read_info(self, records: Records, split: "_Split") -> tuple[pa.Array, NDArray[np.int32]]:
         """Return the maps of the sites, and what `_ASKED` says in each record."""
         starts, ends = records.bounds(lines.INFO)
-        counts, sizes = np.diff(first), ends - starts + 2
+        counts, sizes = np.diff(split.first), ends - starts + 2
         entries_most = int(((sizes // 2 + 1) * counts).sum())
         slots, known = empty_slots(MOST_INFO_KEYS)
         key_count = np.array([len(self._keys)], np.int32)
         self._know_keys(slots, known, records)
-        offsets, keys = np.empty(len(alts) + 1, np.int32), np.empty(entries_most, np.int32)
+        offsets, keys = np.empty(len(split.alts) + 1, np.int32), np.empty(entries_most, np.int32)
         value_offsets, data = np.empty(entries_most + 1, np.int32), np.empty(int((sizes * counts).sum()), np.uint8)
         answers = np.empty((len(records), len(_ASKED)), np.int32)
         entries = np.empty(4 * (int(sizes.max(initial=0)) // 2 + 2), np.int64)
@@ -182,8 +149,8 @@ class SiteReader:
             records.text,
             records.columns,
             records.alt_counts,
-            first,
-            alts,
+            split.first,
+            split.alts,
             self._cuts,
             self._kinds,
             slots,
@@ -214,15 +181,65 @@ class SiteReader:
             at += len(key)
 
 
+class _Split(NamedTuple):
+    """The alleles of some records, as `split_alleles` fills them."""
+
+    first: Numbers
+    records: Numbers
+    alts: Numbers
+    shifts: Numbers
+    kinds: Numbers
+    ref_starts: Places
+    ref_ends: Places
+    alt_starts: Places
+    alt_ends: Places
+
+
 @dataclass(frozen=True, slots=True)
 class _Placed:
+    """Where sites stand (1-based, both ends included), and their alleles."""
+
     positions: Places
     ends: Places
     refs: pa.Array
     alts: pa.Array
-    kinds: pa.Array
-    is_symbolic: NDArray[np.bool_]
 
 
-def _may_move(allele: SplitAllele) -> bool:
-    return allele.kind in {"INSERTION", "DELETION", "COMPLEX"} and allele.ref[-1] == allele.alt[-1]
+def _split(records: Records) -> _Split:
+    most = int(np.maximum(records.alt_counts, 1).sum())
+    first = np.empty(len(records) + 1, np.int32)
+    made = _Split(
+        first=first,
+        records=np.empty(most, np.int32),
+        alts=np.empty(most, np.int32),
+        shifts=np.empty(most, np.int32),
+        kinds=np.empty(most, np.int32),
+        ref_starts=np.empty(most, np.int64),
+        ref_ends=np.empty(most, np.int64),
+        alt_starts=np.empty(most, np.int64),
+        alt_ends=np.empty(most, np.int64),
+    )
+    count = split_alleles(records.text, records.columns, *made)
+    return _Split(
+        first,
+        made.records[:count],
+        made.alts[:count],
+        made.shifts[:count],
+        made.kinds[:count],
+        made.ref_starts[:count],
+        made.ref_ends[:count],
+        made.alt_starts[:count],
+        made.alt_ends[:count],
+    )
+
+
+def _allele_texts(records: Records, starts: Places, ends: Places) -> pa.Array:
+    """Return alleles, those in bases in capitals."""
+    slots, known = empty_slots(len(starts))
+    numbers = np.empty(len(starts), np.int32)
+    count = number_spans(records.text, starts, ends, slots, known, numbers)
+    texts = arrow.known_texts(records.text, known, count)
+    if has_small_letters(records.text, known[: 2 * count : 2], known[1 : 2 * count : 2]):
+        capitals = [text.upper() if text.isalpha() else text for text in texts.to_pylist()]
+        return arrow.texts(capitals).take(arrow.numbers(numbers)).dictionary_encode()
+    return arrow.coded(numbers, texts)

@@ -5,6 +5,7 @@ Source: VCF 4.1 to 4.5 (samtools/hts-specs).
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import pyarrow as pa
 
@@ -15,6 +16,9 @@ from strandline.lake.samples import SampleReader
 from strandline.lake.sites import SiteReader, Sites
 from strandline.lake.vcf_records import Records, batches_of, find_records
 from strandline.lake.vcf_source import VcfSource
+from strandline.landing.read_ahead import ReadAhead
+
+_BLOCKS_AHEAD: Final = 1  # while one is read, the next is decompressed
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +57,12 @@ def read_vcf(source: VcfSource, *, keeps_all: bool = False, reference: Reference
             `vcf_sample_parts`, `vcf_too_wide`.
     """
     site_reader, sample_reader = SiteReader(source, reference), SampleReader(source, keeps_all=keeps_all)
-    for block in source.blocks(site_reader.prefix):
-        for records in batches_of(find_records(block, source.name), len(source.samples)):
-            sites = site_reader.read(records)
-            genotypes, blocks = sample_reader.read(records, sites)
-            yield VcfBatch(_site_batch(records, sites), genotypes, blocks)
+    with ReadAhead(source.blocks(site_reader.prefix), _BLOCKS_AHEAD) as blocks:
+        for block in blocks:
+            for records in batches_of(find_records(block, source.name), len(source.samples)):
+                sites = site_reader.read(records)
+                genotypes, reference_blocks = sample_reader.read(records, sites)
+                yield VcfBatch(_site_batch(records, sites), genotypes, reference_blocks)
 
 
 def _site_batch(records: Records, sites: Sites) -> pa.RecordBatch:

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 import pysam
 
 from strandline.reads.quality import VariantSummary
+from strandline.variants.kinds import variant_type
 
 _NO_POPULATION: Final = frozenset({"OTH", "REMAINING"})
 _FREQUENCY: Final = "POP_AF"
@@ -221,25 +222,6 @@ def parse_names(values: tuple[str, ...]) -> tuple[TranscriptName, ...]:
         coding, accession, protein = (part or None for part in rest)
         parsed.append(TranscriptName(transcript, gene, ground or None, term, coding, accession, protein))
     return tuple(parsed)
-
-
-def variant_type(ref: str, alt: str) -> str:
-    """Return SNV, INSERTION, DELETION, MNV, COMPLEX, SYMBOLIC, BREAKEND or SPANNING_DELETION.
-
-    Source: VCF 4.5, sections 1.6.1 (5), 5.4 and 5.5.
-
-    >>> [variant_type("A", alt) for alt in ("G", "AT", "<DEL>", "A[chr2:7[", "*")]
-    ['SNV', 'INSERTION', 'SYMBOLIC', 'BREAKEND', 'SPANNING_DELETION']
-    """
-    if not alt.isalpha():
-        if alt.startswith("<"):
-            return "SYMBOLIC"
-        return "SPANNING_DELETION" if alt == "*" else "BREAKEND"
-    if len(ref) == len(alt):
-        return "SNV" if len(ref) == 1 else "MNV"
-    if len(ref) == 1 and alt.startswith(ref):
-        return "INSERTION"
-    return "DELETION" if len(alt) == 1 and ref.startswith(alt) else "COMPLEX"
 
 
 def severity_rank(term: str | None) -> int:
