@@ -5,9 +5,9 @@ Every tool writes the same for the same input, so one key means one content, and
 know it. Outputs lie in the folder of their submission; another submission with the same key gets copies, so that
 deleting the one takes nothing from the other.
 
-In the submissions table a submission's `STEP#{name}` holds the key of the outputs that lie in its folder now, and
-`MADE#{key}` the submissions that made it. The first is forgotten before an output is overwritten: whoever reads the
-same key there before and after copying has copied what belongs to it.
+In the submissions table a submission's `STEP#{name}` holds the key of the outputs that lie in its folder now and what
+they were made from, by whom and in which image, and `MADE#{key}` the submissions that made it. The first is forgotten
+before an output is overwritten: whoever reads the same key there before and after copying has copied what is its own.
 """
 
 import hashlib
@@ -15,9 +15,10 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Final
 
+from strandline.aws.container import running_image
 from strandline.aws.jobs import run_job
 from strandline.aws.settings import JobSettings
 from strandline.aws.submission_items import SubmissionItems, item_key
@@ -44,6 +45,23 @@ class Step:
     names_submission: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Making:
+    """How the outputs of a step came to be.
+
+    Attributes:
+        code_version: digest of the software and its tools' image.
+        read: what of the manifest and of the machine the step depended on, versions of tools among it.
+        image: the container image with its digest; None where the job ran in none.
+        taken_over_from: the submission that made them, None where it was this one.
+    """
+
+    code_version: str
+    read: Mapping[str, str]
+    image: str | None = None
+    taken_over_from: str | None = None
+
+
 def run_step(
     step: Step,
     work: Callable[[Workspace], None],
@@ -68,21 +86,24 @@ def run_step(
         always(workspace)
         records = StepRecords(*workspace.table.place)
         before = records.keys_of(workspace.submission_id)
-        key = step_key(step, code=settings.code_version, read=read(workspace), before=before)
+        making = Making(settings.code_version, dict(read(workspace)), running_image())
+        key = step_key(step, code=making.code_version, read=making.read, before=before)
         if before.get(step.makes, key) != key:
             records.forget(workspace.submission_id, step)
         maker = records.take_over(workspace, step, key)
         if maker:
             logger.info("%s was made before from the same, by submission %s: it is taken over", step.name, maker)
             if maker != workspace.submission_id:
-                records.keep(workspace.submission_id, step, key)
+                theirs = records.making_of(maker, step.makes)
+                taken = replace(theirs or making, taken_over_from=maker)
+                records.keep(workspace.submission_id, step, key, making=taken)
             return
         if before.get(step.makes) == key:
             records.forget(workspace.submission_id, step)
         began = time.monotonic()
         work(workspace)
         workspace.publish(*step.outputs)
-        records.keep(workspace.submission_id, step, key, seconds=time.monotonic() - began)
+        records.keep(workspace.submission_id, step, key, making=making, seconds=time.monotonic() - began)
 
     return run_job(step.name, do, settings, buckets)
 
@@ -126,10 +147,26 @@ class StepRecords(SubmissionItems):
             return None
         return {item["sk"]["S"].removeprefix("STEP#"): float(item["seconds"]["N"]) for item in found}
 
-    def keep(self, submission_id: str, step: Step, key: str, *, seconds: float | None = None) -> None:
+    def making_of(self, submission_id: str, step: str) -> Making | None:
+        """Return how what a step made came to be, by what later steps call it; None where that was not kept."""
+        return self.makings_of(submission_id).get(step)
+
+    def makings_of(self, submission_id: str) -> dict[str, Making]:
+        """Return how what lies in the folder of a submission came to be, by step."""
+        return {
+            item["sk"]["S"].removeprefix("STEP#"): Making(**json.loads(item["making"]["S"]))
+            for item in self.items(submission_id, "STEP#")
+            if "making" in item
+        }
+
+    def keep(
+        self, submission_id: str, step: Step, key: str, *, making: Making | None = None, seconds: float | None = None
+    ) -> None:
         """Note that the outputs of `key` lie in the folder of a submission; `seconds` is how long they were made."""
         made = {"pk": {"S": f"MADE#{key}"}, "sk": {"S": f"SUBMISSION#{submission_id}"}}
         done = {**item_key(submission_id, f"STEP#{step.makes}"), "key": {"S": key}}
+        if making is not None:
+            done["making"] = {"S": json.dumps(asdict(making), sort_keys=True)}
         if seconds is not None:
             done["seconds"] = {"N": f"{seconds:.3f}"}
         self.transact([{"Put": {"TableName": self._table, "Item": item}} for item in (made, done)])

@@ -39,6 +39,7 @@ COMMANDS: Final = {  # command to module and function; only the asked one is imp
     "report": ("drafts", "report"),
     "qc": ("qc", "qc"),
     "cohort": ("cohort", "app"),
+    "lineage": ("lineage", "lineage"),
 }
 
 
