@@ -39,6 +39,7 @@ def install(context: StageContext) -> None:
         "get_query_results": _results,
         "list_query_executions": _list,
         "stop_query_execution": _stop,
+        "delete_named_query": _delete_named,
     }.items():
         if getattr(AthenaResponse, name, None) is not answer:
             _put(name, answer)
@@ -140,6 +141,14 @@ def _results(self: AthenaResponse) -> str:
         raise InvalidRequestError(f"Query has not yet finished. Current state: {query.state}")
     limit = min(int(self._get_param("MaxResults") or PAGE_LIMIT), PAGE_LIMIT)
     return json.dumps(describe_page(query.result, self._get_param("NextToken"), limit))
+
+
+def _delete_named(self: AthenaResponse) -> str:
+    """Forget a named query; one that is not there is no fault, as on AWS. moto keeps them for good."""
+    context, _ = _running[0]
+    backend: AthenaBackend = athena_backends[context.account][context.region]
+    backend.named_queries.pop(self._get_param("NamedQueryId"), None)
+    return "{}"
 
 
 def _list(self: AthenaResponse) -> str:

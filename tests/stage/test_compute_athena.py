@@ -146,6 +146,15 @@ def test_creating_another_table_of_the_same_name_is_refused(stage):
         iceberg.create_table(stage, table_properties(name, partition=None))
 
 
+def test_a_named_query_is_kept_until_it_is_deleted(stage):
+    athena = stage.client("athena")
+    made = athena.create_named_query(Name="n", Database="default", QueryString="SELECT 1")["NamedQueryId"]
+    assert athena.get_named_query(NamedQueryId=made)["NamedQuery"]["QueryString"] == "SELECT 1"
+    for _ in range(2):
+        athena.delete_named_query(NamedQueryId=made)
+    assert made not in athena.list_named_queries()["NamedQueryIds"]
+
+
 def test_a_deleted_table_leaves_the_catalog(stage, fail):
     properties = table_properties(new_name("table").replace("-", "_"))
     name = iceberg.create_table(stage, properties)
