@@ -116,7 +116,7 @@ def _lines(found: Lineage, rows: list[dict[str, str | None]]) -> Iterator[tuple[
 def _describe(step: MadeStep) -> str:
     if step.making is None:
         return f"inputs {_short(step.key)}; made by a version that kept no more"
-    tools = ", ".join(value for name, value in step.making.read.items() if name in _TOOLS)
+    tools = ", ".join(dict.fromkeys(value for name, value in step.making.read.items() if name in _TOOLS))
     parts = [f"code {_short(step.making.code_version)}", *([tools] if tools else [])]
     parts.append(f"image {step.making.image}" if step.making.image else "in no image")
     if step.making.taken_over_from:
