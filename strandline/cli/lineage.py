@@ -100,9 +100,8 @@ def _lines(found: Lineage, rows: list[dict[str, str | None]]) -> Iterator[tuple[
 
     for row in rows:
         place = f"{row['contig']}:{row['position']} {row['ref']}>{row['alt']}"
-        yield line(
-            "call", place, f"{row['genotype']}, {row['filters']}, quality {row['quality']}, depth {row['depth']}"
-        )
+        quality = f"{float(row['quality']):.1f}" if row["quality"] is not None else "none"
+        yield line("call", place, f"{row['genotype']}, {row['filters']}, quality {quality}, depth {row['depth']}")
     for file in found.files:
         held = f"version {file.version_id}, {file.size_bytes} bytes, SHA-256 {_short(file.sha256)}"
         yield line("source", f"{file.name} ({file.role})", held)
