@@ -170,7 +170,7 @@ def _catalog(folder: Path) -> Iterator[str]:
         catalog = open_catalog(endpoint, _REGION)
         catalog.create_namespace(DATABASE)
         for table in lake_tables().values():
-            make_table(catalog, folder, table, table.arrow_schema())
+            make_table(catalog, f"file://{folder}", table, table.arrow_schema())
         yield endpoint
     finally:
         server.stop()

@@ -20,13 +20,13 @@ def open_lake(folder: Path) -> Iterator[GlueCatalog]:
         catalog = GlueCatalog("glue", None, **{"glue.region": "us-east-1"})
         catalog.create_namespace(DATABASE)
         for table in lake_tables().values():
-            make_table(catalog, folder, table, table.arrow_schema())
+            make_table(catalog, f"file://{folder}", table, table.arrow_schema())
         yield catalog
 
 
-def make_table(catalog: GlueCatalog, folder: Path, table: LakeTable, columns: pa.Schema) -> None:
-    """Create one table with these columns and the partitions of its definition."""
-    made = catalog.create_table((DATABASE, table.name), columns, f"file://{folder}/{table.name}")
+def make_table(catalog: GlueCatalog, place: str, table: LakeTable, columns: pa.Schema) -> None:
+    """Create one table below a URI, with these columns and the partitions of its definition."""
+    made = catalog.create_table((DATABASE, table.name), columns, f"{place}/{table.name}")
     with made.update_spec() as update:
         for column in table.partition:
             update.add_identity(column)

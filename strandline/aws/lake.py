@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 from pyiceberg.catalog.glue import GlueCatalog
-from pyiceberg.exceptions import CommitFailedException, ValidationException
+from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, ValidationException
 from pyiceberg.expressions import EqualTo, Reference
 from pyiceberg.io.pyarrow import PyArrowFileIO
 
 from strandline.aws.lake_files import DataFileWriter, read_column, read_rows
-from strandline.errors import TemporaryError
+from strandline.errors import RejectedInputError, TemporaryError
 from strandline.lake.layout import ROWS_PER_GROUP
 from strandline.lake.tables import LakeTable, lake_tables
 
@@ -63,10 +63,15 @@ class Lake:
         """Open a table, with the columns and properties of today.
 
         Raises:
+            RejectedInputError: `table_missing`.
             TemporaryError: `lake_contended`.
         """
         for _ in range(_COMMIT_ATTEMPTS):
-            table = self._catalog.load_table((self._database, table_name))
+            try:
+                table = self._catalog.load_table((self._database, table_name))
+            except NoSuchTableError:
+                says = f"the stage was deployed before there was a table {table_name}: deploy it anew"
+                raise RejectedInputError("table_missing", says) from None
             try:
                 prepare_table(table, lake_tables()[table_name])
             except CommitFailedException:  # another writer prepares it at this moment

@@ -7,6 +7,7 @@ import pyarrow as pa
 from strandline.lake.tables import lake_tables
 
 CONTIGS = ("chr1", "chr2")
+ALLELE = {"ref": "A", "alt": "C", "genotype": "0/1", "zygosity": "HET"}
 REQUIRED = {"string": "PASS", "long": 1, "boolean": False}
 
 
@@ -16,7 +17,15 @@ def row(table, **values):
 
 def rows_of(sample, positions):
     rows = [
-        row("variants", sample_id=sample, submission_id=f"s-{sample}", contig=contig, position=at, ref="A", alt="C")
+        row(
+            "variants",
+            sample_id=sample,
+            submission_id=f"s-{sample}",
+            contig=contig,
+            position=at,
+            end_position=at,
+            **ALLELE,
+        )
         for contig in CONTIGS
         for at in positions
     ]

@@ -21,7 +21,7 @@ def earlier_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with open_lake(tmp_path / "now") as catalog:
         catalog.drop_table(("lake", "variants"))
-        make_table(catalog, tmp_path, lake_tables()["variants"], EARLIER)
+        make_table(catalog, f"file://{tmp_path}", lake_tables()["variants"], EARLIER)
         (rows,) = variant_batches([call(position=7)], sample("s-0"))
         catalog.load_table(("lake", "variants")).append(rows.select(EARLIER.names).cast(EARLIER))
         yield catalog

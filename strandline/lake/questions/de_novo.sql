@@ -1,4 +1,4 @@
--- Which alleles of a child has neither parent, where both could be called?
+-- Which alleles of a child has neither parent, and of how many parents do reads tell that?
 -- child: text, sample identifier of the child
 -- father: text, sample identifier of the father
 -- mother: text, sample identifier of the mother
@@ -24,9 +24,9 @@ WITH parents AS (
     GROUP BY candidates.contig, candidates.position, candidates.ref, candidates.alt
 )
 SELECT candidates.contig, candidates.position, candidates.ref, candidates.alt, candidates.depth,
-    candidates.alt_depth, candidates.genotype_quality, candidates.gene, candidates.consequence
+    candidates.alt_depth, candidates.genotype_quality, candidates.gene, candidates.consequence,
+    coalesce(callable_in.parent_count, 0) AS callable_parents
 FROM candidates
-JOIN callable_in ON callable_in.contig = candidates.contig AND callable_in.position = candidates.position
+LEFT JOIN callable_in ON callable_in.contig = candidates.contig AND callable_in.position = candidates.position
     AND callable_in.ref = candidates.ref AND callable_in.alt = candidates.alt
-WHERE callable_in.parent_count = 2
-ORDER BY candidates.contig, candidates.position, candidates.ref, candidates.alt
+ORDER BY callable_parents DESC, candidates.contig, candidates.position, candidates.ref, candidates.alt
