@@ -178,7 +178,7 @@ def choose_values(cohort: Cohort) -> dict[str, dict[str, str]]:
         "sample": {"sample": WATCHED},
         "carriers": allele,
         "de_novo": {"child": CHILD, "father": FATHER, "mother": MOTHER},
-        "rare_loss_of_function": {"genes": ",".join(genes), "most": "0.001"},
+        "rare_loss_of_function": {"genes": ",".join(genes), "most": "0.01"},
         "cohort_frequency": {"cohort": "all", "least": LEAST_FREQUENCY},
         "clinvar_pathogenic": {},
         "absence": allele,
@@ -372,7 +372,7 @@ def _bcftools(bcf: str, values: Mapping[str, Mapping[str, str]]) -> dict[str, Ca
         "sample": query('GT="alt"', "-s", values["sample"]["sample"]),
         "carriers": query(f'REF="{place["ref"]}" && ALT="{place["alt"]}" && GT="alt"', "-r", at),
         "de_novo": query('GT[2]="het" && GT[0]="ref" && GT[1]="ref"', "-s", trio, shown="%POS\t%REF\t%ALT\n"),
-        "rare_loss_of_function": query(f'({genes}) && ({breaks}) && POPAF<=0.001 && GT="alt"'),
+        "rare_loss_of_function": query(f'({genes}) && ({breaks}) && POPAF<=0.01 && GT="alt"'),
         "cohort_frequency": query(f"AC/AN>={LEAST_FREQUENCY}", shown="%POS\t%REF\t%ALT\n"),
         "clinvar_pathogenic": query('(CLNSIG="Pathogenic" || CLNSIG="Likely_pathogenic") && GT="alt"'),
     }

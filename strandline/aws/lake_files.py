@@ -17,7 +17,7 @@ from pyiceberg.io.pyarrow import (
 from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
 from pyiceberg.transforms import IdentityTransform
 from pyiceberg.typedef import Record
-from pyiceberg.types import LongType
+from pyiceberg.types import LongType, StringType
 
 from strandline.lake.layout import ROWS_PER_FILE, ROWS_PER_GROUP, FileRange, bloom_filters
 from strandline.lake.tables import LakeTable
@@ -160,10 +160,11 @@ def read_column(table: "Table", task: "FileScanTask", column: str) -> pa.Chunked
 
 
 def range_of(table: "Table", task: "FileScanTask", column: str) -> FileRange:
-    """Return the first and last value of a column of `long`, from the file's statistics."""
-    field_id = table.schema().find_field(column).field_id
-    low, high = (bounds[field_id] for bounds in (task.file.lower_bounds, task.file.upper_bounds))
-    return FileRange(int(from_bytes(LongType(), low)), int(from_bytes(LongType(), high)), task)
+    """Return the first and last value of a column of `long`, or of `string`, from the file's statistics."""
+    field = table.schema().find_field(column)
+    kind = LongType() if isinstance(field.field_type, LongType) else StringType()
+    low, high = (bounds[field.field_id] for bounds in (task.file.lower_bounds, task.file.upper_bounds))
+    return FileRange(from_bytes(kind, low), from_bytes(kind, high), task)
 
 
 def partition_columns(table: "Table") -> list[str]:

@@ -17,7 +17,7 @@ from pyiceberg.table.refs import SnapshotRefType
 
 from strandline.aws.lake import Lake, keep_other_rows, replace_files
 from strandline.aws.lake_files import DataFileWriter, range_of, read_rows
-from strandline.lake.layout import MOST_STREAMS, FileRange, merge_sorted, rows_per_batch, runs_of
+from strandline.lake.layout import MOST_STREAMS, ROWS_PER_FILE, FileRange, merge_sorted, rows_per_batch, runs_of
 from strandline.lake.tables import lake_tables
 
 if TYPE_CHECKING:
@@ -26,13 +26,31 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
     from pyiceberg.typedef import Record
 
+
+@dataclass(frozen=True, slots=True)
+class Merging:
+    """How a table's files are merged.
+
+    Attributes:
+        keys: what orders the rows of one partition.
+        by_place: whether files that overlap are merged; else small ones alone, because all rows of one sample come
+            together and two files with them are as good as one.
+    """
+
+    keys: tuple[str, ...]
+    by_place: bool
+
+
 MERGED: Final = {
-    "variants": ("position", "ref", "alt", "sample_id"),
-    "callable_regions": ("start0", "end_position", "sample_id"),
+    "variants": Merging(("position", "ref", "alt", "sample_id"), by_place=True),
+    "callable_regions": Merging(("start0", "end_position", "sample_id"), by_place=True),
+    "sample_variants": Merging(("sample_id", "contig", "position", "ref", "alt"), by_place=False),
+    "samples": Merging(("sample_id", "submission_id"), by_place=False),
 }
-"""Tables that are merged, and what orders the rows of one partition."""
 MOST_RUNS: Final = 4
 """Files over one position that are left as they are."""
+MOST_SMALL: Final = 32
+"""Files of less than half their size that are left as they are: finding files takes time for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +87,10 @@ class Change:
 
 
 def compact(lake: Lake, table_name: str = "variants", *, most_runs: int = MOST_RUNS) -> Merged:
-    """Merge the files of a partition where more than `most_runs` lie over one position, one commit a partition.
+    """Merge the files of a partition where more than `most_runs` lie over one position, or many are small.
 
-    Rows keep their values; only where they lie changes. Twice equals once: a table in order is left alone.
+    Each partition is a commit of its own. Rows keep their values; only where they lie changes. Twice equals once: a
+    table in order is left alone.
 
     Raises:
         TemporaryError: `lake_contended`.
@@ -139,15 +158,20 @@ def history(lake: Lake, table_name: str) -> list[Change]:
 def _merge(table: "Table", *, partition: "Record", most_runs: int) -> int:
     """Merge one partition's runs into one, or the first of them where they are very many; return the rows written."""
     definition = lake_tables()[table.name()[-1]]
-    keys = MERGED[definition.name]
-    files = [range_of(table, task, keys[0]) for task in table.scan().plan_files() if task.file.partition == partition]
+    merging = MERGED[definition.name]
+    tasks = [task for task in table.scan().plan_files() if task.file.partition == partition]
+    files = [range_of(table, task, merging.keys[0]) for task in tasks]
+    small = [file for file in files if file.file.file.record_count < ROWS_PER_FILE // 2]
     runs = runs_of(files)
-    if len(runs) <= most_runs:
+    if merging.by_place and len(runs) > most_runs:
+        chosen = runs[:MOST_STREAMS]
+    elif len(small) > MOST_SMALL:
+        chosen = runs_of(small)[:MOST_STREAMS]
+    else:
         return 0
-    chosen = runs[:MOST_STREAMS]
     writer = DataFileWriter(table, definition)
     batch = rows_per_batch(len(chosen))
-    for rows in merge_sorted([_read_run(table, run, batch) for run in chosen], keys):
+    for rows in merge_sorted([_read_run(table, run, batch) for run in chosen], merging.keys):
         writer.write(rows)
     old = [file.file.file for run in chosen for file in run]
     # what others add meanwhile is no conflict, if only the merged files are still there: no row has such a name

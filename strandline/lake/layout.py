@@ -35,10 +35,10 @@ def bloom_filters(table: LakeTable) -> dict[str, dict[str, float]]:
 
 @dataclass(frozen=True, slots=True)
 class FileRange:
-    """Where the rows of one file lie: first and last position, 1-based and both included; `file` is the caller's."""
+    """Where the rows of one file lie: first and last position or name, both included; `file` is the caller's."""
 
-    first: int
-    last: int
+    first: Any
+    last: Any
     file: Any
 
 
@@ -67,7 +67,9 @@ def rows_per_batch(streams: int) -> int:
 
 
 def merge_sorted(streams: Sequence[Iterator[pa.Table]], keys: Sequence[str]) -> Iterator[pa.Table]:
-    """Merge streams into one that is sorted by all keys; each stream has to be sorted by the first key, a number.
+    """Merge streams into one that is sorted by all keys; each stream has to be sorted by the first key.
+
+    What comes at once holds every row of each value of the first key.
 
     Only as much of each stream is held as is needed to know what comes next.
 
@@ -93,17 +95,16 @@ def merge_sorted(streams: Sequence[Iterator[pa.Table]], keys: Sequence[str]) -> 
         yield pa.concat_tables(ready).sort_by(order)
 
 
-def _next_in_order(stream: Iterator[pa.Table], key: str, reached: int) -> pa.Table | None:
+def _next_in_order(stream: Iterator[pa.Table], key: str, reached: Any) -> pa.Table | None:
     table = next((table for table in stream if table.num_rows), None)
     if table is not None and table[key][0].as_py() < reached:
         raise ValueError(f"rows are not in the order of {key}")
     return table
 
 
-def _last(table: pa.Table, key: str) -> int:
-    value: int = table[key][table.num_rows - 1].as_py()
-    return value
+def _last(table: pa.Table, key: str) -> Any:
+    return table[key][table.num_rows - 1].as_py()
 
 
-def _count_up_to(table: pa.Table, key: str, bound: int) -> int:
+def _count_up_to(table: pa.Table, key: str, bound: Any) -> int:
     return int(pc.sum(pc.less_equal(table[key], bound)).as_py() or 0)

@@ -61,6 +61,22 @@ def test_many_small_files_after_merging_do_not_share_a_position_and_are_not_merg
     assert compact(lake, most_runs=1).rows_written == 0
 
 
+def test_small_files_of_single_samples_are_put_together_once_they_are_many(lake, monkeypatch):
+    monkeypatch.setattr("strandline.aws.lake_maintenance.MOST_SMALL", 3)
+    samples = {name: [10, 20] for name in ("D", "B", "C", "A")}
+    for sample, positions in list(samples.items())[:3]:
+        load(lake, sample, positions)
+    assert compact(lake, "sample_variants").rows_written == compact(lake, "samples").rows_written == 0
+    load(lake, "A", samples["A"])
+    for table, rows in {"sample_variants": 16, "samples": 4}.items():
+        merged = compact(lake, table)
+        assert (merged.files_before, merged.files_after, merged.rows_written) == (4, 1, rows)
+        assert compact(lake, table).rows_written == 0
+    assert found(lake, "sample_variants") == expected(**samples)
+    assert load(lake, "B", [30]) == 2
+    assert found(lake) == found(lake, "sample_variants") == expected(**{**samples, "B": [30]})
+
+
 def test_a_few_files_over_one_position_are_left_alone(lake):
     for sample in "ABCD":
         load(lake, sample, [10, 20])
