@@ -131,11 +131,15 @@ import pyarrow.csv, pyarrow.parquet as pq
 
 path, folder = sys.argv[1:]
 form = r"%CHROM\\t%POS\\t%ID\\t%REF\\t%ALT\\t%QUAL\\t%FILTER\\t%INFO[\\t%GT:%AD:%DP:%GQ:%PL]\\n"
-query = "import sys, pysam.bcftools; pysam.bcftools.query('-f', sys.argv[2], sys.argv[1], catch_stdout=False)"
+query = '''
+import sys
+import pysam.bcftools
+pysam.bcftools.query("-f", sys.argv[2], "-o", "/dev/stdout", sys.argv[1], catch_stdout=False)
+'''
+read = pyarrow.csv.ReadOptions(autogenerate_column_names=True, block_size=16 << 20)
+parse = pyarrow.csv.ParseOptions(delimiter="\\t", quote_char=False)
 writer = None
 with Popen([sys.executable, "-c", query, path, form], stdout=PIPE) as asked:
-    read, parse = pyarrow.csv.ReadOptions(autogenerate_column_names=True, block_size=16 << 20), pyarrow.csv.ParseOptions(
-        delimiter="\\t", quote_char=False)
     for batch in pyarrow.csv.open_csv(asked.stdout, read, parse):
         writer = writer or pq.ParquetWriter(f"{folder}/calls.parquet", batch.schema, compression="zstd")
         writer.write_batch(batch)

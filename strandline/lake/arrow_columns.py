@@ -12,14 +12,12 @@ from strandline.lake.text_scan import Bytes, Numbers, Places, copy_texts
 def numbers(values: NDArray[np.generic], is_there: NDArray[np.bool_] | None = None) -> pa.Array:
     """Return a column of numbers, null where `is_there` is not."""
     kept = np.ascontiguousarray(values)
-    return pa.Array.from_buffers(
-        pa.from_numpy_dtype(kept.dtype), len(kept), [_bitmap(is_there), pa.py_buffer(kept)], offset=0
-    )
+    return _array(pa.from_numpy_dtype(kept.dtype), len(kept), is_there, [pa.py_buffer(kept)])
 
 
 def booleans(values: NDArray[np.bool_]) -> pa.Array:
     """Return a column of booleans."""
-    return pa.Array.from_buffers(pa.bool_(), len(values), [None, pa.py_buffer(np.packbits(values, bitorder="little"))])
+    return _array(pa.bool_(), len(values), None, [pa.py_buffer(np.packbits(values, bitorder="little"))])
 
 
 def coded(codes: NDArray[np.int32], known: pa.Array, is_there: NDArray[np.bool_] | None = None) -> pa.DictionaryArray:
@@ -42,8 +40,7 @@ def strings(text: Bytes, starts: Places, ends: Places, is_there: NDArray[np.bool
 
 def string_column(offsets: Numbers, data: Bytes, is_there: NDArray[np.bool_] | None = None) -> pa.Array:
     """Return a column of texts from where each begins in `data`."""
-    buffers = [_bitmap(is_there), pa.py_buffer(offsets), pa.py_buffer(data)]
-    return pa.Array.from_buffers(pa.string(), len(offsets) - 1, buffers)
+    return _array(pa.string(), len(offsets) - 1, is_there, [pa.py_buffer(offsets), pa.py_buffer(data)])
 
 
 def known_texts(text: Bytes, known: Places, count: int) -> pa.Array:
@@ -54,14 +51,29 @@ def known_texts(text: Bytes, known: Places, count: int) -> pa.Array:
 def lists(offsets: Numbers, values: pa.Array, is_there: NDArray[np.bool_] | None = None) -> pa.Array:
     """Return a column of lists from where each begins in `values`."""
     kind = pa.list_(pa.field("element", values.type, nullable=False))
-    return pa.Array.from_buffers(kind, len(offsets) - 1, [_bitmap(is_there), pa.py_buffer(offsets)], children=[values])
+    return _array(kind, len(offsets) - 1, is_there, [pa.py_buffer(offsets)], children=[values])
 
 
 def maps(offsets: Numbers, keys: pa.Array, values: pa.Array, is_there: NDArray[np.bool_] | None = None) -> pa.Array:
     """Return a column of maps from where the entries of each begin."""
     kind = pa.map_(keys.type, pa.field("value", values.type, nullable=False))
     entries = pa.StructArray.from_arrays([keys, values], fields=[kind.key_field, kind.item_field])
-    return pa.Array.from_buffers(kind, len(offsets) - 1, [_bitmap(is_there), pa.py_buffer(offsets)], children=[entries])
+    return _array(kind, len(offsets) - 1, is_there, [pa.py_buffer(offsets)], children=[entries])
+
+
+def with_plain_keys(column: pa.MapArray) -> pa.MapArray:
+    """Return maps whose keys are dictionary-encoded with plain ones.
+
+    They get no bitmap of nulls, which a cast of a part of the maps would take for nulls.
+    """
+    decoded = column.keys.dictionary_decode()
+    _, offsets, data = decoded.buffers()
+    keys = pa.Array.from_buffers(decoded.type, len(decoded), [None, offsets, data], null_count=0, offset=decoded.offset)
+    kind = pa.map_(keys.type, column.type.item_field)
+    entries = pa.StructArray.from_arrays([keys, column.items], fields=[kind.key_field, kind.item_field])
+    return pa.Array.from_buffers(
+        kind, len(column), column.buffers()[:2], null_count=column.null_count, offset=column.offset, children=[entries]
+    )
 
 
 def texts(values: Sequence[str]) -> pa.Array:
@@ -69,7 +81,14 @@ def texts(values: Sequence[str]) -> pa.Array:
     return pa.array(values, pa.string())
 
 
-def _bitmap(is_there: NDArray[np.bool_] | None) -> pa.Buffer | None:
-    if is_there is None or is_there.all():
-        return None
-    return pa.py_buffer(np.packbits(is_there, bitorder="little"))
+def _array(
+    kind: pa.DataType,
+    length: int,
+    is_there: NDArray[np.bool_] | None,
+    buffers: list[pa.Buffer],
+    children: list[pa.Array] | None = None,
+) -> pa.Array:
+    """Return an array whose number of nulls is told: casts of maps take an unknown one for some."""
+    nulls = 0 if is_there is None else length - int(np.count_nonzero(is_there))
+    bitmap = pa.py_buffer(np.packbits(is_there, bitorder="little")) if nulls else None
+    return pa.Array.from_buffers(kind, length, [bitmap, *buffers], null_count=nulls, children=children)

@@ -229,6 +229,7 @@ class SampleReader:
         columns["alt_number"] = arrow.numbers(rows.alts)
         columns["source_position"] = arrow.numbers(cells.records.positions[sites.records[rows.sites]])
         columns["sample_fields"] = self._others(cells, rows)
+        columns["site"] = arrow.numbers(rows.sites)
         return pa.RecordBatch.from_pydict(columns)
 
     def _read_depths(self, cells: _Cells, rows: _Rows) -> tuple[Numbers, Numbers]:

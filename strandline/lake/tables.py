@@ -16,6 +16,7 @@ _ARROW_TYPES: Final = {
     "boolean": pa.bool_(),
     "timestamptz": pa.timestamp("us", tz="UTC"),
     "map<string,string>": pa.map_(pa.string(), pa.string()),
+    "list<int>": pa.list_(pa.int32()),
 }
 
 

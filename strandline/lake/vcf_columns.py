@@ -27,7 +27,7 @@ class VcfBatch:
 
     Attributes:
         sites: one row a record and ALT allele.
-        genotypes: one row a sample and ALT allele.
+        genotypes: one row a sample and ALT allele; `site` is its row in `sites`.
         blocks: one row a sample and reference block.
     """
 

@@ -48,7 +48,8 @@ def read(text: str, **options: Any) -> list[VcfBatch]:
 
 
 def rows(batches: list[VcfBatch], part: str) -> list[dict[str, Any]]:
-    return [row for batch in batches for row in getattr(batch, part).to_pylist()]
+    found = [row for batch in batches for row in getattr(batch, part).to_pylist()]
+    return [{key: value for key, value in row.items() if key != "site"} for row in found]
 
 
 def vcf(*records: str, samples: tuple[str, ...] = ("S1",)) -> str:
