@@ -177,7 +177,9 @@ def _metadata(table: Table, kind: str) -> _Known:
     return _Known({column: shown for column, (_, shown) in columns.items()}, data=data)
 
 
-def open_session(context: StageContext, database: str) -> Session:
+def open_session(context: StageContext, database: str, scan_limit_bytes: int | None = None) -> Session:
     """Return a session for one query that begins now."""
     now = datetime.datetime.now(datetime.UTC)
-    return Session(GlueTables(context, now), database, now, context.state_dir / "athena" / "spill")
+    session = Session(GlueTables(context, now), database, now, context.state_dir / "athena" / "spill")
+    session.scan_limit_bytes = scan_limit_bytes
+    return session

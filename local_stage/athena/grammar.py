@@ -75,6 +75,11 @@ def parse_query(sql: str, parameters: Sequence[str] = ()) -> exp.Expr:
     return fill_parameters(tree, parameters)
 
 
+def parse_statement(sql: str, parameters: Sequence[str] = ()) -> exp.Expr:
+    """Parse a statement that changes rows, with its parameters in place of the question marks."""
+    return fill_parameters(_parse_one(sql), parameters)
+
+
 def parse_expression(sql: str) -> exp.Expr:
     """Parse an expression that stands alone, as in the assignments of UPDATE."""
     tree = _parse_one(f"SELECT {sql}")

@@ -1,15 +1,16 @@
 """Iceberg tables of the Glue catalog: creating them as CloudFormation asks, and finding their data files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
 from pyiceberg.catalog import Catalog
 from pyiceberg.catalog.glue import GlueCatalog
 from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.expressions import AlwaysTrue, BooleanExpression
 from pyiceberg.partitioning import PartitionField, PartitionSpec
-from pyiceberg.schema import Schema
+from pyiceberg.schema import Schema, assign_fresh_schema_ids
 from pyiceberg.table import StaticTable, Table
 from pyiceberg.table.sorting import NullOrder, SortDirection, SortField, SortOrder
 from pyiceberg.transforms import parse_transform
@@ -86,6 +87,27 @@ def find_files(table: Table, row_filter: BooleanExpression | None = None, snapsh
     tasks = list(scan.plan_files())
     exact = len(table.metadata.schemas) == 1 and not any(task.delete_files for task in tasks)
     return DataFiles([task.file.file_path for task in tasks], exact, table)
+
+
+def load_table(context: StageContext, database: str, name: str) -> Table:
+    """Return a table of the catalog, to be written."""
+    return _catalog(context).load_table((database, name))
+
+
+def create_from_arrow(
+    context: StageContext,
+    identifier: tuple[str, str],
+    columns: pa.Schema,
+    location: str,
+    *,
+    partitions: Callable[[Schema], PartitionSpec],
+    options: Mapping[str, str],
+) -> Table:
+    """Create a table with the columns of an Arrow schema; `partitions` is given the schema with its field ids."""
+    catalog = _catalog(context)
+    schema = assign_fresh_schema_ids(catalog._convert_schema_if_needed(columns))
+    properties = {"format-version": "2", **options}
+    return catalog.create_table(identifier, schema, location.rstrip("/"), partitions(schema), properties=properties)
 
 
 def _catalog(context: StageContext) -> Catalog:

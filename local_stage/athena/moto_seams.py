@@ -19,6 +19,8 @@ from local_stage.replacing import replace
 
 _running: list[tuple[StageContext, QueryRunner]] = []  # none or one
 _EXECUTE = re.compile(r"EXECUTE\s+(\w+)(?:\s+USING\s+(.+))?", re.IGNORECASE | re.DOTALL)
+_PREPARE = re.compile(r"PREPARE\s+(\w+)\s+FROM\s+(.+)", re.IGNORECASE | re.DOTALL)
+_DEALLOCATE = re.compile(r"DEALLOCATE\s+PREPARE\s+(\w+)", re.IGNORECASE)
 
 
 class InvalidRequestError(JsonRESTError):
@@ -39,7 +41,6 @@ def install(context: StageContext) -> None:
         "get_query_results": _results,
         "list_query_executions": _list,
         "stop_query_execution": _stop,
-        "delete_named_query": _delete_named,
     }.items():
         if getattr(AthenaResponse, name, None) is not answer:
             _put(name, answer)
@@ -104,15 +105,28 @@ def _resolve_prepared(backend: AthenaBackend, workgroup: str, asked: dict[str, A
     """Return the query that is meant, and its parameters."""
     sql = str(asked["QueryString"])
     parameters = [str(value) for value in asked.get("ExecutionParameters") or []]
-    found = _EXECUTE.fullmatch(strip_comments(sql))
+    bare = strip_comments(sql)
+    if prepared := _PREPARE.fullmatch(bare):
+        backend.create_prepared_statement(prepared[1], workgroup, prepared[2], "")  # type: ignore[arg-type]  # a name, as its own requests give
+        return sql, parameters
+    if given_up := _DEALLOCATE.fullmatch(bare):
+        _prepared(backend, workgroup, given_up[1])
+        del backend.prepared_statements[given_up[1]]
+        return sql, parameters
+    found = _EXECUTE.fullmatch(bare)
     if found is None:
         return sql, parameters
-    statement = backend.prepared_statements.get(found[1])
-    if statement is None or str(getattr(statement.workgroup, "name", statement.workgroup)) != workgroup:
-        raise InvalidRequestError(f"PreparedStatement {found[1]} was not found in workGroup {workgroup}")
+    statement = _prepared(backend, workgroup, found[1])
     if found[2]:
         parameters = [part.strip() for part in re.split(r",(?=(?:[^']*'[^']*')*[^']*$)", found[2])]
     return statement.query_statement, parameters
+
+
+def _prepared(backend: AthenaBackend, workgroup: str, name: str) -> Any:
+    statement = backend.prepared_statements.get(name)
+    if statement is None or str(getattr(statement.workgroup, "name", statement.workgroup)) != workgroup:
+        raise InvalidRequestError(f"PreparedStatement {name} was not found in workGroup {workgroup}")
+    return statement
 
 
 def _find(query_id: str | None) -> Query:
@@ -140,15 +154,7 @@ def _results(self: AthenaResponse) -> str:
     if query.state is not QueryState.SUCCEEDED or query.result is None:
         raise InvalidRequestError(f"Query has not yet finished. Current state: {query.state}")
     limit = min(int(self._get_param("MaxResults") or PAGE_LIMIT), PAGE_LIMIT)
-    return json.dumps(describe_page(query.result, self._get_param("NextToken"), limit))
-
-
-def _delete_named(self: AthenaResponse) -> str:
-    """Forget a named query; one that is not there is no fault, as on AWS. moto keeps them for good."""
-    context, _ = _running[0]
-    backend: AthenaBackend = athena_backends[context.account][context.region]
-    backend.named_queries.pop(self._get_param("NamedQueryId"), None)
-    return "{}"
+    return json.dumps(describe_page(query.result, self._get_param("NextToken"), limit, query.update_count))
 
 
 def _list(self: AthenaResponse) -> str:

@@ -15,10 +15,10 @@ from botocore.exceptions import ClientError
 
 from local_stage.athena.failures import AthenaFailure
 from local_stage.athena.file_io import split_uri
-from local_stage.athena.glue_tables import open_session
+from local_stage.athena.jobs import Job
 from local_stage.athena.results import Column, Result, ResultWriter, as_text
 from local_stage.athena.session import ScanLimitError, Session
-from local_stage.athena.statements import is_query, run_statement, strip_comments
+from local_stage.athena.statements import is_query, run_statement, statement_type, strip_comments
 from local_stage.athena.types import AthenaType
 from local_stage.context import StageContext
 
@@ -64,6 +64,8 @@ class Query:
     failure: AthenaFailure | None = None
     result: Result | None = None
     scanned_bytes: int = 0
+    update_count: int = 0
+    manifest_uri: str | None = None
     session: Session | None = None
 
     @property
@@ -96,7 +98,7 @@ class Query:
         described: dict[str, Any] = {
             "QueryExecutionId": self.id,
             "Query": self.text,
-            "StatementType": "DML" if self.is_query else "DDL",
+            "StatementType": statement_type(strip_comments(self.sql)),
             "ResultConfiguration": {"OutputLocation": self.output_uri},
             "QueryExecutionContext": {"Database": self.database, "Catalog": "awsdatacatalog"},
             "Status": status,
@@ -114,6 +116,8 @@ class Query:
                 "EffectiveEngineVersion": "Athena engine version 3",
             },
         }
+        if self.manifest_uri is not None:
+            described["Statistics"]["DataManifestLocation"] = self.manifest_uri
         if self.parameters:
             described["ExecutionParameters"] = list(self.parameters)
         return described
@@ -181,28 +185,48 @@ class QueryRunner:
 
     def _answer(self, query: Query) -> None:
         sql = strip_comments(query.sql)
+        job = Job(
+            self._context,
+            query.id,
+            query.database,
+            query.output_location,
+            query.parameters,
+            query.scan_limit_bytes,
+            lambda session: self._attach(query, session),
+        )
         if not query.is_query:
-            listing = run_statement(self._context, sql, query.database)
-            columns = [Column(name, _STRING) for name in listing.columns]
-            self._store(query, columns, [list(listing.rows)], is_listing=True)
+            outcome = run_statement(job, sql)
+            query.scanned_bytes, query.update_count = outcome.scanned_bytes, outcome.row_count
+            columns = [Column(name, _STRING) for name in outcome.columns]
+            self._store(query, columns, [list(outcome.rows)], is_listing=True)
+            if outcome.written is not None:
+                self._write_manifest(query, outcome.written)
             return
-        session = open_session(self._context, query.database)
+        session = job.open_session()
         try:
-            with self._lock:
-                if query.state.ended:
-                    return
-                query.session = session
             try:
-                columns, batches = session.run(sql, query.parameters, query.scan_limit_bytes)
+                columns, batches = session.run(sql, query.parameters)
             finally:
                 query.scanned_bytes = session.scanned_bytes
             kinds = [column.kind for column in columns]
             texts = ([[*map(as_text, row, kinds)] for row in batch] for batch in batches)
             self._store(query, columns, texts, is_listing=False)
         finally:
-            with self._lock:
-                query.session = None
-            session.close()
+            job.close_session(session)
+
+    def _attach(self, query: Query, session: Session | None) -> None:
+        """Note the session that a query uses; a query that was cancelled gets none."""
+        with self._lock:
+            query.session = session
+            if session is not None and query.state.ended:
+                session.cancel()
+
+    def _write_manifest(self, query: Query, written: Sequence[str]) -> None:
+        uri = f"{query.output_location.rstrip('/')}/{query.id}-manifest.csv"
+        bucket, key = split_uri(uri)
+        body = "".join(f"{address}\n" for address in written)
+        self._context.client("s3").put_object(Bucket=bucket, Key=key, Body=body.encode())
+        query.manifest_uri = uri
 
     def _store(
         self,
@@ -244,11 +268,11 @@ class QueryRunner:
         query.state = state
 
 
-def describe_page(result: Result, token: str | None, limit: int) -> Mapping[str, Any]:
+def describe_page(result: Result, token: str | None, limit: int, update_count: int) -> Mapping[str, Any]:
     """Return one page of a result as GetQueryResults shows it."""
     rows, following = result.page(token, limit)
     answer: dict[str, Any] = {
-        "UpdateCount": 0,
+        "UpdateCount": update_count,
         "ResultSet": {
             "Rows": [{"Data": [{} if cell is None else {"VarCharValue": cell} for cell in row]} for row in rows],
             "ResultSetMetadata": {"ColumnInfo": [column.describe() for column in result.columns]},

@@ -588,6 +588,25 @@ class QueryWriter:
         return f"r{self._count}"
 
 
+def as_wanted(rows: Rows, kinds: Sequence[TrinoType]) -> Rows:
+    """Return a query with its columns as ones of the types of a table that it is written into.
+
+    Raises:
+        AthenaFailure: TYPE_MISMATCH, they are not as many, or are not turned into them without being asked.
+    """
+    given = [value.type for value in rows.values]
+    try:
+        if len(given) != len(kinds):
+            raise AthenaFailure("TYPE_MISMATCH", "not as many")
+        values = tuple(coerce(value, kind) for value, kind in zip(rows.values, kinds, strict=True))
+    except AthenaFailure:
+        shown = [", ".join(kind.show() for kind in one) for one in (kinds, given)]
+        raise AthenaFailure(
+            "TYPE_MISMATCH", f"Insert query has mismatched column types: Table: [{shown[0]}], Query: [{shown[1]}]"
+        ) from None
+    return replace(rows, sql=_retyped(rows, kinds), values=values)
+
+
 def _other_count(given: int, name: str, count: int) -> AthenaFailure:
     return AthenaFailure(
         "MISMATCHED_COLUMN_ALIASES", f"Column alias list has {given} entries but '{name}' has {count} columns available"

@@ -10,11 +10,12 @@ from typing import Any, Protocol
 
 import duckdb
 import pyarrow as pa
+from sqlglot import exp
 
 from local_stage.athena.engine import define_functions
 from local_stage.athena.failures import AthenaFailure, unsupported
 from local_stage.athena.grammar import parse_query
-from local_stage.athena.relations import QueryWriter, View
+from local_stage.athena.relations import QueryWriter, View, as_wanted
 from local_stage.athena.results import Column
 from local_stage.athena.scans import Scan, TableName
 from local_stage.athena.sources import Source
@@ -54,6 +55,7 @@ class Session:
         self._cancelled = threading.Event()
         self._refusals: list[AthenaFailure] = []
         self.scanned_bytes = 0
+        self.scan_limit_bytes: int | None = None
         threads = max(1, min(4, (os.cpu_count() or 1)))
         self._connection.execute(f"SET threads = {threads}; SET memory_limit = '{_MEMORY_LIMIT}'; SET TimeZone = 'UTC'")
         if spill is not None:
@@ -68,40 +70,45 @@ class Session:
         self._cancelled.set()
         self._connection.interrupt()
 
-    def run(
-        self, sql: str, parameters: Sequence[str] = (), scan_limit_bytes: int | None = None
-    ) -> tuple[list[Column], Iterator[list[tuple[Any, ...]]]]:
+    def run(self, sql: str, parameters: Sequence[str] = ()) -> tuple[list[Column], Iterator[list[tuple[Any, ...]]]]:
         """Start a query; return its columns, and its rows in batches. `scanned_bytes` is known from then on.
 
         Raises:
             AthenaFailure: the query is wrong, or cannot be run here.
-            ScanLimitError: it would read more bytes than `scan_limit_bytes`.
+            ScanLimitError: it would read more bytes than `scan_limit_bytes` allows.
         """
-        columns, relation = self._start(sql, parameters, scan_limit_bytes)
+        columns, relation = self._start(parse_query(sql, parameters), None)
         try:
             reader = relation.to_arrow_reader(_BATCH_ROWS)
         except duckdb.Error as error:
             raise self._explain(error) from error
         return columns, self._batches(reader)
 
-    def read(self, sql: str, parameters: Sequence[str] = ()) -> tuple[list[Column], pa.Table]:
-        """Run a query to its end; return its columns and all rows, columns named as Athena names them."""
-        columns, relation = self._start(sql, parameters)
+    def read(self, query: exp.Expr, wanted: Sequence[TrinoType] | None = None) -> tuple[list[Column], pa.Table]:
+        """Run a parsed query to its end; return its columns and all its rows, as values of `wanted` types if given.
+
+        Raises:
+            AthenaFailure: it fails, or its columns are not what is wanted.
+            ScanLimitError: it would read more bytes than `scan_limit_bytes` allows.
+        """
+        columns, relation = self._start(query, wanted)
         try:
             data = relation.to_arrow_table()
         except (duckdb.Error, pa.ArrowException, OSError) as error:
             raise self._explain(error) from error
         if self._refusals:
             raise self._refusals[0]
-        return columns, data.rename_columns([column.name for column in columns])
+        return columns, data
 
     def describe(self, sql: str) -> list[Column]:
         """Return the columns of a query without running it."""
-        return self._write(sql, ())[1]
+        return self._write(parse_query(sql), None)[1]
 
-    def _write(self, sql: str, parameters: Sequence[str]) -> tuple[str, list[Column], list[Scan]]:
+    def _write(self, query: exp.Expr, wanted: Sequence[TrinoType] | None) -> tuple[str, list[Column], list[Scan]]:
         writer = QueryWriter(self._catalog, self._now)
-        rows = writer.write(parse_query(sql, parameters), self._database)
+        rows = writer.write(query, self._database)
+        if wanted is not None:
+            rows = as_wanted(rows, wanted)
         columns = [
             Column(f"_col{number}" if name is None else name, athena_type(value.type), value.type)
             for number, (name, value) in enumerate(zip(rows.names, rows.values, strict=True))
@@ -109,9 +116,9 @@ class Session:
         return rows.sql, columns, writer.scans
 
     def _start(
-        self, sql: str, parameters: Sequence[str], scan_limit_bytes: int | None = None
+        self, query: exp.Expr, wanted: Sequence[TrinoType] | None
     ) -> tuple[list[Column], duckdb.DuckDBPyRelation]:
-        translated, columns, scans = self._write(sql, parameters)
+        translated, columns, scans = self._write(query, wanted)
         files: set[Path] = set()
         for scan in scans:
             source = self._catalog.source(scan)
@@ -122,7 +129,7 @@ class Session:
             self._connection.execute(f"CREATE VIEW {scan.view} AS {body}")
             files.update(source.files)
             self.scanned_bytes += source.scanned_bytes
-        if scan_limit_bytes is not None and self.scanned_bytes > scan_limit_bytes:
+        if self.scan_limit_bytes is not None and self.scanned_bytes > self.scan_limit_bytes:
             raise ScanLimitError
         define_functions(self._connection, translated, self._refusals)
         self._lock_up(files)
