@@ -79,9 +79,26 @@ _KNOWN = (
         "they run to their end, then the state fails",
     ),
     Difference(
-        "Athena", "Trino runs the query", "DuckDB runs it after translation; what has no translation is an error"
+        "Athena",
+        "Trino runs the query",
+        "DuckDB runs what it means in Trino; a function, type or statement that has no such meaning is an error by name",
     ),
-    Difference("Athena", "CTAS, UNLOAD, INSERT, EXPLAIN, CSV and JSON tables", "refused; jobs write the lake"),
+    Difference("Athena", "approximate functions estimate", "they are exact, within every bound that Trino states"),
+    Difference(
+        "Athena",
+        "tables of CSV, JSON, ORC and Avro, federated catalogs, EXPLAIN, ALTER TABLE but for partitions",
+        "refused by name; tables are Parquet or Iceberg",
+    ),
+    Difference("Athena", "time zones are kept value by value", "a column has one; a mixture is refused"),
+    Difference("Athena", "timestamps to the picosecond", "to the microsecond; finer ones are refused"),
+    Difference("Athena", "DELETE and UPDATE of Iceberg write delete files", "they write the table's files anew"),
+    Difference("Athena", "DROP TABLE and VACUUM delete an Iceberg table's files", "the files stay"),
+    Difference(
+        "Athena",
+        "bytes scanned are those that a query comes to read",
+        "those of the columns and row groups that it can need by the footers' statistics, Bloom filters and LIMIT aside",
+    ),
+    Difference("Athena", "a query over its scan limit stops when it has read so much", "it stops before it reads"),
 )
 
 

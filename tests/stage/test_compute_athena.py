@@ -161,6 +161,38 @@ def test_a_workgroup_that_enforces_its_location_wins(stage):
     assert query["ResultConfiguration"]["OutputLocation"] == f"s3://results/strict/{query_id}.csv"
 
 
+def test_a_query_that_would_scan_more_than_its_workgroup_allows_is_cancelled(stage, ask):
+    limit = 10_000_000  # the least that a workgroup can be given
+    ask(
+        "CREATE TABLE large WITH (write_compression = 'NONE') AS"
+        " SELECT x * 10 + y AS id, to_hex(sha512(to_utf8(CAST(x * 10 + y AS varchar)))) AS text"  # 128 characters
+        " FROM unnest(sequence(1, 10000)) AS a(x) CROSS JOIN unnest(sequence(0, 9)) AS b(y)"
+    )
+    client = stage.client("athena")
+    configuration = {
+        "BytesScannedCutoffPerQuery": limit,
+        "ResultConfiguration": {"OutputLocation": athena.OUTPUT},
+    }
+    client.create_work_group(Name="bounded", Configuration=configuration)
+
+    def run(sql):
+        query_id = client.start_query_execution(
+            QueryString=sql, WorkGroup="bounded", QueryExecutionContext={"Database": "db"}
+        )["QueryExecutionId"]
+
+        def ended():
+            query = client.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
+            return query if query["Status"]["State"] not in {"QUEUED", "RUNNING"} else None
+
+        query = wait_until(ended)
+        status = query["Status"]
+        return status["State"], status.get("StateChangeReason"), query["Statistics"]["DataScannedInBytes"] > limit
+
+    assert run("SELECT max(text) FROM large") == ("CANCELLED", "Bytes scanned limit was exceeded", True)
+    assert run("CREATE TABLE copy AS SELECT * FROM large")[:2] == ("CANCELLED", "Bytes scanned limit was exceeded")
+    assert run("SELECT max(id) FROM large") == ("SUCCEEDED", None, False)
+
+
 def test_a_query_without_an_output_location_is_refused(stage):
     with pytest.raises(ClientError, match="No output location provided"):
         stage.client("athena").start_query_execution(QueryString="SELECT 1")

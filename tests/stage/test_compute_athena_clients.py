@@ -1,9 +1,16 @@
 """Clients that are written for Athena work against the embedded one with only the endpoint set."""
 
+import json
+import subprocess
+import sys
+import time
 from functools import partial
+from pathlib import Path
 
 import awswrangler
 import pytest
+from pyathena import connect
+from pyathena.error import OperationalError
 
 from tests.stage import athena_stage as athena
 from tests.stage.athena_stage import athena_stage
@@ -86,3 +93,64 @@ def test_awswrangler_reads_an_unloaded_query(wrangler, variants):
     )
 
     assert sorted(frame["position"].tolist()) == [50, 100, 200]
+
+
+@pytest.fixture
+def cursor(wrangler):
+    connection = connect(s3_staging_dir=athena.OUTPUT, schema_name="db", region_name="us-east-1", poll_interval=0.05)
+    with connection.cursor() as cursor:
+        yield cursor
+    connection.close()
+
+
+def test_pyathena_reads_rows_with_their_types(cursor, variants):
+    cursor.execute(f"SELECT contig, position, quality, phased, DECIMAL '1.50' AS p FROM {variants} ORDER BY position")
+
+    assert [column[0] for column in cursor.description] == ["contig", "position", "quality", "phased", "p"]
+    rows = cursor.fetchall()
+    assert [row[:4] for row in rows] == [
+        ("chr2", 50, 1e10, None),
+        ("chr1", 100, 30.5, True),
+        ("chr1", 200, None, False),
+    ]
+    assert str(rows[0][4]) == "1.50"
+    assert cursor.data_scanned_in_bytes > 0
+
+
+def test_pyathena_passes_parameters(cursor, variants):
+    cursor.execute(
+        f"SELECT position FROM {variants} WHERE contig = ? AND position > ?", ["'chr1'", "150"], paramstyle="qmark"
+    )
+
+    assert cursor.fetchall() == [(200,)]
+
+
+def test_pyathena_is_told_why_a_query_fails(cursor, variants):
+    with pytest.raises(OperationalError, match="COLUMN_NOT_FOUND: Column 'nothing' cannot be resolved"):
+        cursor.execute(f"SELECT nothing FROM {variants}")
+
+
+def test_the_command_line_of_aws_runs_a_query(wrangler, variants):
+    aws = Path(sys.executable).with_name("aws")
+
+    def run(*words):
+        done = subprocess.run([aws, "athena", *words, "--output", "json"], check=True, capture_output=True, timeout=60)
+        return json.loads(done.stdout)
+
+    query_id = run(
+        "start-query-execution",
+        "--query-string",
+        f"SELECT contig FROM {variants} ORDER BY position LIMIT 1",
+        "--query-execution-context",
+        "Database=db",
+        "--result-configuration",
+        f"OutputLocation={athena.OUTPUT}",
+    )["QueryExecutionId"]
+    while run("get-query-execution", "--query-execution-id", query_id)["QueryExecution"]["Status"]["State"] in {
+        "QUEUED",
+        "RUNNING",
+    }:
+        time.sleep(0.1)
+
+    rows = run("get-query-results", "--query-execution-id", query_id)["ResultSet"]["Rows"]
+    assert [row["Data"][0]["VarCharValue"] for row in rows] == ["contig", "chr2"]
