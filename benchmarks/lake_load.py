@@ -43,11 +43,14 @@ DELTAS = ["position", "end_position", "source_position"]  # numbers that grow, w
 REPEATED = ["sample_id", "contig", "ref", "alt", "variant_type", "filters", "genotype", "zygosity", "called_genotype",
             "quality", "depth", "ref_depth", "alt_depth", "genotype_quality", "info.key_value.key"]
 OPTIONS = {"compression": "zstd", "compression_level": 1, "store_schema": False, "use_dictionary": REPEATED,
+           "write_statistics": ["sample_id", "contig", "position", "end_position"],
            "column_encoding": dict.fromkeys(DELTAS, "DELTA_BINARY_PACKED")}
 
 def write(batch):
     for name in ("sites", "genotypes"):
         rows = getattr(batch, name)
+        if name == "genotypes":
+            rows = rows.drop_columns("site")
         if name not in writers:
             writers[name] = pq.ParquetWriter(f"{folder}/{name}.parquet", rows.schema, **OPTIONS)
         writers[name].write_batch(rows)

@@ -89,6 +89,8 @@ def _array(
     children: list[pa.Array] | None = None,
 ) -> pa.Array:
     """Return an array whose number of nulls is told: casts of maps take an unknown one for some."""
-    nulls = 0 if is_there is None else length - int(np.count_nonzero(is_there))
-    bitmap = pa.py_buffer(np.packbits(is_there, bitorder="little")) if nulls else None
+    bitmap, nulls = None, 0
+    if is_there is not None and not is_there.all():
+        bitmap = pa.py_buffer(np.packbits(is_there, bitorder="little"))
+        nulls = length - int(np.count_nonzero(is_there))
     return pa.Array.from_buffers(kind, length, [bitmap, *buffers], null_count=nulls, children=children)

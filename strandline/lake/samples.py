@@ -85,7 +85,7 @@ class _Cells:
         """Return the integer that each of some cells has, NONE where it has none."""
         values = np.empty(len(cells), np.int32)
         found = self.find(key)
-        if found is None:
+        if found is None or not len(cells):
             values.fill(gt.NONE)
         else:
             state, number = gt.read_numbers(self.records.text, *found, cells, values)
@@ -344,7 +344,7 @@ class SampleReader:
     def _reference_calls(self, cells: _Cells, of: Numbers, in_cells: Numbers) -> NDArray[np.bool_]:
         found = self._find(cells, b"GT")
         called = np.zeros(len(in_cells), np.bool_)
-        if found:
+        if found and len(in_cells):
             alt_counts = cells.records.alt_counts[of]
             scratch = np.empty(gt.MOST_PLOIDY, np.int32)
             state, number = gt.find_reference_calls(cells.records.text, *found, in_cells, alt_counts, scratch, called)
