@@ -40,6 +40,7 @@ COMMANDS: Final = {  # command to module and function; only the asked one is imp
     "qc": ("qc", "qc"),
     "cohort": ("cohort", "app"),
     "lineage": ("lineage", "lineage"),
+    "audit": ("audit", "app"),
 }
 
 
