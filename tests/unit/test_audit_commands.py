@@ -1,4 +1,4 @@
-"""`strandline audit` as an auditor types it: TRU-01. What it prints is checked by what it says of a log of known faults."""
+"""`strandline audit` as an auditor types it, on logs whose faults are known. TRU-01."""
 
 import json
 
