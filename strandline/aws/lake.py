@@ -1,6 +1,7 @@
 """The lake's Iceberg tables through the Glue catalog: what belongs to one submission is replaced in one commit."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
@@ -11,10 +12,12 @@ from pyiceberg.io.pyarrow import PyArrowFileIO
 
 from strandline.aws.lake_files import DataFileWriter, read_column, read_rows
 from strandline.errors import RejectedInputError, TemporaryError
-from strandline.lake.layout import ROWS_PER_GROUP
+from strandline.lake.layout import ROWS_PER_GROUP, sort_pieces
 from strandline.lake.tables import LakeTable, lake_tables
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pyarrow as pa
     from pyiceberg.catalog import Catalog
     from pyiceberg.manifest import DataFile
@@ -56,7 +59,7 @@ class Lake:
         was_there = not copies or self.holds("samples", value)
         for copy in copies:
             was_there |= self.holds(copy.name, value)
-            self._replace(copy, value, make_rows, search_merged=True)
+            self._replace(copy, value, partial(_make_sorted, make_rows, copy), search_merged=True)
         return self._replace(lake_tables()[table_name], value, make_rows, search_merged=was_there)
 
     def load(self, table_name: str) -> "Table":
@@ -106,6 +109,10 @@ class Lake:
             return _replace(table, definition, value, make_rows(), search_merged=search_merged)
 
         return self.commit(definition.name, change)
+
+
+def _make_sorted(make_rows: "Callable[[], Iterable[pa.Table]]", definition: LakeTable) -> "Iterator[pa.Table]":
+    return sort_pieces(make_rows(), definition.sort, definition.arrow_schema())
 
 
 def _contended(table_name: str) -> TemporaryError:

@@ -19,7 +19,7 @@ from pyiceberg.transforms import IdentityTransform
 from pyiceberg.typedef import Record
 from pyiceberg.types import LongType, StringType
 
-from strandline.lake.layout import ROWS_PER_FILE, ROWS_PER_GROUP, FileRange, bloom_filters
+from strandline.lake.layout import ROWS_PER_FILE, ROWS_PER_GROUP, FileRange, bloom_filters, conform
 from strandline.lake.tables import LakeTable
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class DataFileWriter:
                 bloom_filter_options=self._blooms or None,
                 store_decimal_as_integer=True,
             )
-        self._writer.write_table(_conform(rows, self._schema), row_group_size=ROWS_PER_GROUP)
+        self._writer.write_table(conform(rows, self._schema), row_group_size=ROWS_PER_GROUP)
         self._rows_in_file += rows.num_rows
 
     def _finish_file(self) -> None:
@@ -144,13 +144,13 @@ def read_rows(
     arrow = schema_to_pyarrow(schema, include_field_ids=False)
     if task.delete_files:
         scan = ArrowScan(table.metadata, table.io, schema, task.residual)
-        yield from _cut(_conform(scan.to_table([task]), arrow), rows_per_batch)
+        yield from _cut(conform(scan.to_table([task]), arrow), rows_per_batch)
         return
     with table.io.new_input(task.file.file_path).open() as source:
         file = pq.ParquetFile(source)
         present = [field.name for field in file.schema_arrow if field.name in set(arrow.names)]
         for batch in file.iter_batches(batch_size=rows_per_batch, columns=present):
-            yield _conform(pa.Table.from_batches([batch]), arrow)
+            yield conform(pa.Table.from_batches([batch]), arrow)
 
 
 def read_column(table: "Table", task: "FileScanTask", column: str) -> pa.ChunkedArray:
@@ -177,16 +177,6 @@ def partition_columns(table: "Table") -> list[str]:
     if any(not isinstance(field.transform, IdentityTransform) for field in fields):
         raise NotImplementedError(f"partitions of {table.name()[-1]} other than by values of a column")
     return [table.schema().find_field(field.source_id).name for field in fields]
-
-
-def _conform(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Give rows the columns of a schema, in its order; one that they have not is null."""
-    present = set(rows.column_names)
-    columns = [
-        rows[field.name].cast(field.type) if field.name in present else pa.nulls(rows.num_rows, field.type)
-        for field in schema
-    ]
-    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def _cut(rows: pa.Table, size: int) -> Iterator[pa.Table]:

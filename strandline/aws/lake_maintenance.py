@@ -17,7 +17,15 @@ from pyiceberg.table.refs import SnapshotRefType
 
 from strandline.aws.lake import Lake, keep_other_rows, replace_files
 from strandline.aws.lake_files import DataFileWriter, range_of, read_rows
-from strandline.lake.layout import MOST_STREAMS, ROWS_PER_FILE, FileRange, merge_sorted, rows_per_batch, runs_of
+from strandline.lake.layout import (
+    MOST_STREAMS,
+    ROWS_PER_FILE,
+    FileRange,
+    merge_sorted,
+    rows_per_batch,
+    runs_of,
+    sort_pieces,
+)
 from strandline.lake.tables import lake_tables
 
 if TYPE_CHECKING:
@@ -43,6 +51,7 @@ class Merging:
 
 MERGED: Final = {
     "variants": Merging(("position", "ref", "alt", "sample_id"), by_place=True),
+    "sites": Merging(("position", "ref", "alt", "submission_id"), by_place=True),
     "callable_regions": Merging(("start0", "end_position", "sample_id"), by_place=True),
     "sample_variants": Merging(("sample_id", "contig", "position", "ref", "alt"), by_place=False),
     "samples": Merging(("sample_id", "submission_id"), by_place=False),
@@ -170,8 +179,11 @@ def _merge(table: "Table", *, partition: "Record", most_runs: int) -> int:
     else:
         return 0
     writer = DataFileWriter(table, definition)
-    batch = rows_per_batch(len(chosen))
-    for rows in merge_sorted([_read_run(table, run, batch) for run in chosen], merging.keys):
+    size = rows_per_batch(len(chosen)) if merging.by_place else ROWS_PER_FILE
+    streams = [_read_run(table, run, size) for run in chosen]
+    if not merging.by_place:  # files of several samples may be in another order, and are small
+        streams = [sort_pieces(stream, merging.keys, definition.arrow_schema()) for stream in streams]
+    for rows in merge_sorted(streams, merging.keys):
         writer.write(rows)
     old = [file.file.file for run in chosen for file in run]
     # what others add meanwhile is no conflict, if only the merged files are still there: no row has such a name

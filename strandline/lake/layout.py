@@ -95,6 +95,53 @@ def merge_sorted(streams: Sequence[Iterator[pa.Table]], keys: Sequence[str]) -> 
         yield pa.concat_tables(ready).sort_by(order)
 
 
+def sort_pieces(batches: Iterable[pa.Table], keys: Sequence[str], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Yield rows sorted by keys, a file's worth at a time; batches with one value of the first key pass as they are.
+
+    What is sorted has the columns of `schema`: maps of texts that repeat do not bear being sorted.
+    """
+    waiting: list[pa.Table] = []
+    for batch in batches:
+        if not waiting and pc.count_distinct(batch[keys[0]]).as_py() <= 1:
+            yield batch
+            continue
+        waiting.append(conform(batch, schema))
+        if sum(table.num_rows for table in waiting) >= ROWS_PER_FILE:
+            yield _sort(waiting, keys)
+            waiting = []
+    if waiting:
+        yield _sort(waiting, keys)
+
+
+def _sort(tables: Sequence[pa.Table], keys: Sequence[str]) -> pa.Table:
+    return pa.concat_tables(tables).sort_by([(key, "ascending") for key in keys])
+
+
+def conform(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Give rows the columns of a schema, in its order; one that they have not is null."""
+    present = set(rows.column_names)
+    columns = [
+        _cast(rows[field.name], field.type) if field.name in present else pa.nulls(rows.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    """Return a column with another form of its type. Arrow's own cast takes keys of maps that were sorted for nulls."""
+    if not pa.types.is_map(kind) or column.type == kind:
+        return column.cast(kind)
+    return pa.chunked_array([_cast_map(chunk, kind) for chunk in column.chunks], kind)
+
+
+def _cast_map(maps: pa.MapArray, kind: pa.MapType) -> pa.MapArray:
+    offsets = maps.offsets.to_numpy()
+    first, last = int(offsets[0]), int(offsets[-1])
+    keys, items = maps.keys[first:last].cast(kind.key_type), maps.items[first:last].cast(kind.item_type)
+    shifted = pa.array(offsets - first, pa.int32())
+    return pa.MapArray.from_arrays(shifted, keys, items, type=kind, mask=maps.is_null() if maps.null_count else None)
+
+
 def _next_in_order(stream: Iterator[pa.Table], key: str, reached: Any) -> pa.Table | None:
     table = next((table for table in stream if table.num_rows), None)
     if table is not None and table[key][0].as_py() < reached:

@@ -9,6 +9,7 @@ from strandline.lake.tables import lake_tables
 CONTIGS = ("chr1", "chr2")
 ALLELE = {"ref": "A", "alt": "C", "genotype": "0/1", "zygosity": "HET"}
 REQUIRED = {"string": "PASS", "long": 1, "boolean": False}
+OTHERS = {"sample_fields": {"FT": "PASS", "SB": None}, "phred_likelihoods": [50, 0, 60]}
 
 
 def row(table, **values):

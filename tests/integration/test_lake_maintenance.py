@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyiceberg.exceptions import CommitFailedException
@@ -10,9 +11,10 @@ from benchmarks.lake_on_disk import open_lake
 from strandline.aws import lake as lake_module
 from strandline.aws import lake_files
 from strandline.aws.lake import Lake
+from strandline.aws.lake_files import read_column
 from strandline.aws.lake_maintenance import compact, erase_subject, expire, history
 from strandline.errors import TemporaryError
-from tests.integration.made_up_lake import expected, found, load
+from tests.integration.made_up_lake import OTHERS, expected, found, load, rows_of
 
 
 @pytest.fixture
@@ -47,6 +49,15 @@ def test_merged_rows_are_the_same_rows_in_one_sorted_file_a_contig(lake):
     assert compact(lake, most_runs=1).rows_written == 0
 
 
+def test_maps_and_lists_are_the_same_after_merging(lake):
+    for sample in "BA":
+        load(lake, sample, [10, 20])
+    compact(lake, most_runs=1)
+    rows = lake.load("variants").scan().to_arrow().to_pylist()
+    assert [dict(row["sample_fields"]) for row in rows] == [OTHERS["sample_fields"]] * 8
+    assert [row["phred_likelihoods"] for row in rows] == [OTHERS["phred_likelihoods"]] * 8
+
+
 def test_many_small_files_after_merging_do_not_share_a_position_and_are_not_merged_again(lake, monkeypatch):
     monkeypatch.setattr(lake_files, "ROWS_PER_FILE", 4)
     monkeypatch.setattr(lake_files, "ROWS_PER_GROUP", 2)
@@ -75,6 +86,14 @@ def test_small_files_of_single_samples_are_put_together_once_they_are_many(lake,
     assert found(lake, "sample_variants") == expected(**samples)
     assert load(lake, "B", [30]) == 2
     assert found(lake) == found(lake, "sample_variants") == expected(**{**samples, "B": [30]})
+
+
+def test_several_samples_of_one_submission_lie_by_sample_in_the_copy(lake):
+    by_position = pa.concat_tables([rows_of(sample, [at]) for at in (10, 20) for sample in "BA"])
+    lake.replace_rows("variants", "s-A", lambda: [by_position])
+    (task,) = lake.load("sample_variants").scan().plan_files()
+    assert read_column(lake.load("sample_variants"), task, "sample_id").to_pylist() == ["A"] * 4 + ["B"] * 4
+    assert found(lake, "sample_variants") == found(lake) == expected(A=[10, 20], B=[10, 20])
 
 
 def test_a_few_files_over_one_position_are_left_alone(lake):

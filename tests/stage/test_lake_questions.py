@@ -72,7 +72,13 @@ def fill(lake):
     told = {"genotype": "0/1", "zygosity": "HET", "depth": 30, "genotype_quality": 99, "gene": "G1", "rsid": "rs7"}
     told |= {"consequence": "stop_gained", "clinvar_significance": "Likely_pathogenic", "sample_id": "C"}
     place = {"contig": "chr1", "position": 30, "end_position": 30, "ref": "A", "alt": "C"}
-    common = {"submission_id": "s-C", "genotype": "0|1", "sample_id": "C", "position": 10, "end_position": 10}
+    split = {
+        "called_genotype": "1|2",
+        "phase_set": 10,
+        "phred_likelihoods": [50, 0, 60],
+        "sample_fields": {"FT": "PASS"},
+    }
+    common = split | {"submission_id": "s-C", "genotype": "1|.", "sample_id": "C", "position": 10, "end_position": 10}
     rows = [
         row("variants", **common, contig="chr1", ref="A", alt="C"),
         row("variants", **told, **place, submission_id="s-C"),
@@ -151,7 +157,9 @@ def test_the_join_of_healthomics_runs_as_it_stands_with_the_last_release(queries
     assert found[7] == "{CLNSIG=Likely_pathogenic}"
 
 
-def test_positions_of_the_view_are_0_based_half_open_and_calls_numbers(queries, views):
-    sql = "SELECT start, \"end\", calls, phased, alleledepths FROM omicsvariants WHERE sampleid = 'C' AND start = 9"
+def test_the_view_has_0_based_half_open_positions_and_what_the_genotype_says(queries, views):
+    """A split genotype, 1|2 in the file, has -1 for the other allele, as HealthOmics' transform (Glow) splits."""
+    sql = """SELECT start, "end", calls, splitfrommultiallelic, ps, phredlikelihoods, information
+        FROM omicsvariants WHERE sampleid = 'C' AND start = 9"""
     (found,) = queries.run(sql).rows
-    assert found[:3] == ("9", "10", "[0, 1]")
+    assert found == ("9", "10", "[1, -1]", "true", "10", "[50, 0, 60]", "{FT=PASS}")

@@ -7,6 +7,7 @@ import sqlglot
 from hypothesis import given
 from hypothesis import strategies as st
 
+from strandline.cli.main import invoke
 from strandline.errors import RejectedInputError
 from strandline.lake.asking import Parameter, find_question, questions
 from strandline.lake.tables import lake_tables
@@ -71,3 +72,13 @@ def test_a_position_that_is_no_whole_number_is_refused(value):
 def test_an_unknown_question_is_refused_with_those_there_are():
     with pytest.raises(RejectedInputError, match="absence, carriers"):
         find_question("genes")
+
+
+def test_the_command_lists_the_questions_and_refuses_what_it_cannot_ask(capsys):
+    assert invoke(["ask", "--format", "csv"]) == 0
+    assert "gene,Which samples carry which alleles in a gene?,gene=" in capsys.readouterr().out
+    assert invoke(["ask", "genes"]) == 65
+    assert invoke(["ask", "gene", "BRCA2"]) == 65
+    refused = capsys.readouterr().err
+    assert "question_unknown" in refused
+    assert "not of the form PARAMETER=VALUE" in refused

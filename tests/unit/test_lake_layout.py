@@ -12,9 +12,11 @@ from strandline.lake.layout import (
     ROWS_PER_GROUP,
     FileRange,
     bloom_filters,
+    conform,
     merge_sorted,
     rows_per_batch,
     runs_of,
+    sort_pieces,
 )
 from strandline.lake.tables import lake_tables
 
@@ -52,6 +54,35 @@ def test_a_stream_that_is_not_in_order_is_refused():
     other = iter([pa.table({"position": [20], "ref": ["A"]})])
     with pytest.raises(ValueError, match="not in the order of position"):
         list(merge_sorted([backwards, other], ("position", "ref")))
+
+
+@given(ROWS, st.integers(1, 7))
+def test_pieces_are_sorted_and_hold_the_same_rows(rows, size):
+    schema = pa.schema([("position", pa.int64()), ("ref", pa.string())])
+    sorted_pieces = sort_pieces(stream(rows, size), ("ref", "position"), schema)
+    pieces = [(row["ref"], row["position"]) for table in sorted_pieces for row in table.to_pylist()]
+    assert sorted(pieces) == sorted((ref, position) for position, ref in rows)
+    if len({ref for _, ref in rows}) > 1 and size > len(rows):
+        assert pieces == sorted(pieces)
+
+
+MAPS = st.lists(st.none() | st.dictionaries(st.sampled_from("AB"), st.none() | st.text(max_size=2)), max_size=8)
+
+
+@given(MAPS, st.integers(0, 3), st.booleans())
+def test_rows_get_the_columns_asked_for_and_maps_keep_their_entries(maps, skipped, is_sorted):
+    plain = pa.map_(pa.string(), pa.string())
+    numbered = pa.map_(pa.field("key", pa.string(), nullable=False, metadata={"id": "1"}), pa.string())
+    entries = [None if one is None else list(one.items()) for one in maps]
+    rows = pa.table({"n": pa.array(range(len(maps), 0, -1), pa.int32()), "m": pa.array(entries, plain)})
+    rows = (rows.sort_by("n") if is_sorted else rows).slice(skipped)
+    asked = pa.schema([("x", pa.string()), ("m", numbered), ("n", pa.int64())])
+    made = conform(rows, asked)
+    made.validate(full=True)
+    assert made.schema == asked
+    assert made["m"].to_pylist() == rows["m"].to_pylist()
+    assert made["n"].to_pylist() == rows["n"].to_pylist()
+    assert made["x"].null_count == rows.num_rows
 
 
 def test_bloom_filters_are_on_what_is_asked_for_by_name_and_smaller_than_a_column():

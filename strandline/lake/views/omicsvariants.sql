@@ -31,7 +31,7 @@ SELECT
     ARRAY[alt] AS alternatealleles,
     quality AS qual,
     split(filters, ';') AS filters,
-    CAST(NULL AS boolean) AS splitfrommultiallelic,
+    called_genotype IS NOT NULL AS splitfrommultiallelic,
     MAP(
         ARRAY['GENE', 'TRANSCRIPT', 'CONSEQUENCE', 'HGVSG', 'HGVSC', 'HGVSP', 'ALLELEID', 'CLNSIG', 'AF'],
         ARRAY[gene, transcript, consequence, hgvs_genomic, hgvs_coding, hgvs_protein, clinvar_id, clinvar_significance,
@@ -40,12 +40,12 @@ SELECT
     phased,
     CAST(split(replace(replace(genotype, '|', '/'), '.', '-1'), '/') AS array(integer)) AS calls,
     CAST(NULL AS array(double)) AS genotypelikelihoods,
-    CAST(NULL AS array(integer)) AS phredlikelihoods,
+    phred_likelihoods AS phredlikelihoods,
     ARRAY[ref_depth, alt_depth] AS alleledepths,
     genotype_quality AS conditionalquality,
     CAST(NULL AS array(integer)) AS spl,
     depth,
-    CAST(NULL AS integer) AS ps,
+    CAST(phase_set AS integer) AS ps,
     sample_id AS sampleid,
-    CAST(NULL AS map(varchar, varchar)) AS information
+    sample_fields AS information
 FROM variants
