@@ -77,8 +77,9 @@ def _pairs(template: str) -> Render:
 
 def _map_union(values: Sequence[Value], result: TrinoType) -> str:
     del result
-    entries = each(f"map_entries({values[0].sql})", lambda e: f"struct_pack(k := {e}.key, v := {e}.value)")
-    return f"athena_first_value(flatten(list({entries}){{w}}))"
+    # DuckDB takes no lambda within an aggregate
+    entries = f"flatten(list(map_entries({values[0].sql})){{w}})"
+    return f"athena_first_value({each(entries, lambda e: f'struct_pack(k := {e}.key, v := {e}.value)')})"
 
 
 def _listagg(values: Sequence[Value], result: TrinoType) -> str:

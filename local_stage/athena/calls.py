@@ -23,6 +23,16 @@ from local_stage.athena.values import Value
 _PLACE = re.compile(r"\{(\d)\}")
 _ARGUMENT = re.compile(r"\x00(\d+)\x00")
 Argument = Value | exp.Lambda
+_ORDERING = frozenset({"array_max", "array_min", "array_sort", "greatest", "least", "max", "max_by", "min", "min_by"})
+_COMPARING = frozenset({"array_position", "array_remove", "arrays_overlap", "contains"})
+_COUNTED = {"lag": 0, "lead": 0, "nth_value": 1}
+# Trino has more forms of these
+_PARTLY_RUN = frozenset(
+    """
+    approx_percentile array_sort avg date_add day day_of_month hour max min minute month regexp_replace second sequence
+    split_to_map sum truncate year
+    """.split()  # noqa: SIM905 - words read better in lines
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +60,48 @@ def call_function(name: str, arguments: Sequence[Argument], call: Call, write_la
     found = _choose(forms, arguments, write_lambda)
     if found is None:
         shown = ", ".join("function" if isinstance(one, exp.Lambda) else one.type.show() for one in arguments)
-        if any(isinstance(one, exp.Lambda) for one in arguments) and name in {"array_sort", "regexp_replace"}:
-            raise unsupported(f"{name} with a lambda")
+        if name in _PARTLY_RUN and any(map(_is_unusual, arguments)):
+            raise unsupported(f"{name}({shown})")
         raise AthenaFailure("FUNCTION_NOT_FOUND", f"Unexpected parameters ({shown}) for function {name}")
     form, values, result = found
+    _check_types(name, values)
     if form.aggregate or form.window:
         return _call_over_rows(name, form, values, result, call)
     if call != PlainCall:
         raise AthenaFailure("FUNCTION_NOT_AGGREGATE", f"'{name}' is not an aggregate or window function")
     sql = _render(form, values, result)
     return _value(sql, result, values)
+
+
+def _check_types(name: str, values: Sequence[Any]) -> None:
+    """Refuse what would be ordered, compared or counted otherwise than in Trino."""
+    kinds = [value.type for value in values if isinstance(value, Value)]
+    if name in _ORDERING:
+        place = kinds[1] if name in {"max_by", "min_by"} else kinds[0]
+        check_orderable(place.element if name.startswith("array_") else place, name)
+    if name in _COMPARING and (kinds[0].element.is_nested or kinds[0].element.name == "json"):
+        raise unsupported(f"{name} of {kinds[0].show()}")
+    if name in _COMPARING and kinds[0].element.is_real:
+        raise unsupported(f"{name} of {kinds[0].show()}, as NaN equals nothing in Trino")
+    least = _COUNTED.get(name)
+    if least is not None and len(values) > 1:
+        count = values[1].constant
+        if not isinstance(count, int):
+            raise unsupported(f"{name} with an offset that is no literal")
+        if count < least:
+            raise AthenaFailure("INVALID_FUNCTION_ARGUMENT", f"Offset must be at least {least}")
+
+
+def _is_unusual(argument: Argument) -> bool:
+    if isinstance(argument, exp.Lambda):
+        return True
+    return argument.type.name.startswith(("date", "interval", "time")) or argument.type.is_number
+
+
+def check_orderable(kind: TrinoType, what: str) -> None:
+    """Refuse to order what Trino orders only where it holds no NULL, or not at all."""
+    if kind.is_nested or kind.name == "json":
+        raise unsupported(f"{what} of {kind.show()}")
 
 
 def _value(sql: str, kind: TrinoType, values: Sequence[Any]) -> Value:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from local_stage.athena.casts import cast_sql, failing
-from local_stage.athena.lambdas import Lambda, each, new_name, once
+from local_stage.athena.lambdas import Lambda, each, nested, once
 from local_stage.athena.scalar_functions import Table
 from local_stage.athena.signatures import Render
 from local_stage.athena.types import DATE, VARCHAR, TrinoType, array, field_sql, row_sql
@@ -37,12 +37,16 @@ def _filter(values: Sequence[Any], result: TrinoType) -> str:
 
 def _reduce(values: Sequence[Any], result: TrinoType) -> str:
     items, initial, step, final = values
-    state, item = new_name(), new_name()
+    no_item = _null(items.type.element)
     # the states go through boxes, as DuckDB takes the first element for the state where the list is of states
-    boxed = f"list_prepend({row_sql([initial.sql, _null(items.type.element)])}, {_boxes(items, initial.type)})"
-    over = step.over(field_sql(state, 1), field_sql(item, 2))
-    last = f"list_reduce({boxed}, lambda {state}, {item}: {row_sql([over, _null(items.type.element)])})"
-    output = each(f"[{field_sql(last, 1)}]", final.over)
+    boxed = f"list_prepend({row_sql([initial.sql, no_item])}, {_boxes(items, initial.type)})"
+
+    def write(names: Sequence[str]) -> str:
+        state, item = names
+        over = step.over(field_sql(state, 1), field_sql(item, 2))
+        return f"list_reduce({boxed}, lambda {state}, {item}: {row_sql([over, no_item])})"
+
+    output = each(f"[{field_sql(nested(2, write), 1)}]", final.over)
     return f"CASE WHEN {items.sql} IS NOT NULL THEN CAST(list_extract({output}, 1) AS {result.duckdb()}) END"
 
 

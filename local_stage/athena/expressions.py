@@ -8,13 +8,13 @@ from typing import Protocol
 from sqlglot import exp
 
 from local_stage.athena import operators
-from local_stage.athena.calls import Call, call_function
+from local_stage.athena.calls import Call, call_function, check_orderable
 from local_stage.athena.casts import cast, coerce, instant_sql
 from local_stage.athena.collection_functions import entry_sql, item_sql
 from local_stage.athena.failures import NOT_SUPPORTED, AthenaFailure, unsupported
 from local_stage.athena.grammar import LITERAL
 from local_stage.athena.json_values import parse_json
-from local_stage.athena.lambdas import Lambda, new_name
+from local_stage.athena.lambdas import Lambda
 from local_stage.athena.moment_functions import EXTRACTED, check_zone, zone_of
 from local_stage.athena.moments import read_timestamp
 from local_stage.athena.names import resolve_name, step_into
@@ -96,6 +96,7 @@ class Expressions:
         """Return what follows ORDER BY in a call or a window."""
         values = [self.write(item.this, scope) for item in items]
         for value in values:
+            check_orderable(value.type, "ORDER BY")
             self._subqueries.mark(value.reads)
         return ", ".join(map(order_item, items, (value.sql for value in values)))
 
@@ -433,7 +434,7 @@ class Expressions:
             given = {name: Value(text, kind) for name, text, kind in zip(names, texts, kinds, strict=True)}
             return self.write(node.this, scope.with_arguments(given))
 
-        probe = write([new_name() for _ in names])
+        probe = write([f"p{number}" for number, _ in enumerate(names)])
         if probe.aggregates:
             raise AthenaFailure(
                 "EXPRESSION_NOT_SCALAR", "Lambda expression cannot contain aggregations or window functions"

@@ -1,13 +1,13 @@
 """A lambda of a query, to be written out over whatever its arguments are in DuckDB."""
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
-from itertools import count
 
 from local_stage.athena.types import TrinoType
 from local_stage.athena.values import Read
 
-_numbers = count(1)
+_depth: ContextVar[int] = ContextVar("_depth", default=0)
 _SHORT = 60
 
 
@@ -24,15 +24,23 @@ class Lambda:
         return self.write(arguments)
 
 
-def new_name() -> str:
-    """Return a name for a lambda's argument that no other has."""
-    return f"l{next(_numbers)}"
-
-
 def each(items: str, body: Callable[[str], str], function: str = "list_transform") -> str:
     """Return a function of a list and of a lambda with one argument."""
-    name = new_name()
-    return f"{function}({items}, lambda {name}: {body(name)})"
+    return nested(1, lambda names: f"{function}({items}, lambda {names[0]}: {body(names[0])})")
+
+
+def nested(count: int, write: Callable[[Sequence[str]], str]) -> str:
+    """Return a text with lambdas, which is given names that no lambda around it has.
+
+    A name tells how deep its lambda lies and nothing else: an expression that is written twice is the same text, by
+    which DuckDB knows what GROUP BY names again.
+    """
+    depth = _depth.get()
+    reset = _depth.set(depth + count)
+    try:
+        return write([f"l{depth + number}" for number in range(count)])
+    finally:
+        _depth.reset(reset)
 
 
 def once(text: str, body: Callable[[str], str]) -> str:

@@ -148,7 +148,9 @@ def negate(value: Value) -> Value:
     if not (value.type.is_number or value.type in (DAYS, MONTHS)):
         raise AthenaFailure("TYPE_MISMATCH", f"Cannot negate {value.type.show()}")
     constant = -value.constant if isinstance(value.constant, int | float) else None
-    return Value(f"(-{value.sql})", value.type, value.reads, constant, value.aggregates)
+    # cast, as DuckDB makes a wider integer of the least one
+    sql = f"CAST((-{value.sql}) AS {value.type.duckdb()})"
+    return Value(sql, value.type, value.reads, constant, value.aggregates)
 
 
 def compare(operator: str, left: Value, right: Value) -> Value:

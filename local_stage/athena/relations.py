@@ -11,6 +11,7 @@ from typing import Protocol
 
 from sqlglot import exp
 
+from local_stage.athena.calls import check_orderable
 from local_stage.athena.casts import coerce
 from local_stage.athena.expressions import Expressions, order_item
 from local_stage.athena.failures import AthenaFailure, unsupported
@@ -342,6 +343,7 @@ class QueryWriter:
         shown = []
         for item in clause.expressions:
             value = self._order_value(item.this, items, columns, scope)
+            check_orderable(value.type, "ORDER BY")
             if distinct and value.sql not in {one.sql for one in items}:
                 raise AthenaFailure(
                     "EXPRESSION_NOT_IN_DISTINCT", "For SELECT DISTINCT, ORDER BY expressions must appear in select list"

@@ -195,6 +195,18 @@ ROWS = "(VALUES ('a', 1, 1.5e0), ('a', 2, NULL), ('b', NULL, 2.5e0)) AS t(k, n, 
         ),
         (f"SELECT k, grouping(k) FROM {ROWS} GROUP BY ROLLUP (k) ORDER BY 2, 1", [["a", "0"], ["b", "0"], [None, "1"]]),
         (f"SELECT k, count(*) FROM {ROWS} GROUP BY CUBE (k) ORDER BY 2, 1", [["b", "1"], ["a", "2"], [None, "3"]]),
+        (
+            "SELECT split(v, ',')[2], count(*) FROM (VALUES 'a,b', 'c,b') t(v)"
+            " GROUP BY split(v, ',')[2] HAVING max(split(v, ',')[1]) = 'c'",
+            [["b", "2"]],
+        ),
+        (
+            "SELECT any_match(a, x -> x > 1), count(*) FROM (VALUES ARRAY[1, 2]) t(a)"
+            " GROUP BY any_match(a, x -> x > 1)",
+            [["true", "1"]],
+        ),
+        ("SELECT transform(ARRAY[1, 2], x -> reduce(ARRAY[10], x, (s, y) -> s + x * y, s -> s))", [["[11, 22]"]]),
+        ("SELECT map_union(m)[3] FROM (VALUES map(ARRAY[1], ARRAY[2]), map(ARRAY[3], ARRAY[4])) t(m)", [["4"]]),
         # functions/aggregate
         (f"SELECT count(n), count(*), count(DISTINCT k), count_if(n > 1) FROM {ROWS}", [["2", "3", "2", "1"]]),
         (f"SELECT avg(n), avg(x), sum(x), sum(n) FILTER (WHERE k = 'b') FROM {ROWS}", [["1.5", "2.0", "4.0", None]]),
