@@ -26,6 +26,7 @@ def rows_of(sample, positions):
             position=at,
             end_position=at,
             **ALLELE,
+            **OTHERS,
         )
         for contig in CONTIGS
         for at in positions
