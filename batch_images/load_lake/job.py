@@ -2,25 +2,35 @@
 
 import json
 import sys
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from strandline.aws.jobs import open_buckets, run_job
 from strandline.aws.lake import Lake
 from strandline.aws.settings import LakeJobSettings
 from strandline.aws.workspace import Workspace
 from strandline.journey import Artifact
+from strandline.lake.load import LoadedFile, callable_rows, check_samples, site_rows
 from strandline.lake.rows import LoadedSample, sample_row, variant_batches
+from strandline.lake.vcf_columns import VcfBatch, read_vcf
+from strandline.lake.vcf_source import open_vcf
 from strandline.reads.quality import QualitySummary
 from strandline.variants.annotation import ROLE_BY_SOURCE
 from strandline.variants.provenance import read_sources
 from strandline.variants.records import read_calls
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 
 def load(workspace: Workspace, lake: Lake) -> None:
-    """Replace the submission's rows of both tables and leave a receipt."""
+    """Replace the submission's rows of all tables and leave a receipt."""
     manifest = workspace.manifest
-    calls = workspace.fetch(Artifact.CALLS)
+    calls, gvcf = workspace.fetch(Artifact.CALLS), workspace.fetch(Artifact.GVCF)
     loaded = LoadedSample(
         submission_id=workspace.submission_id,
         sample=manifest.sample,
@@ -30,20 +40,32 @@ def load(workspace: Workspace, lake: Lake) -> None:
     )
     quality = QualitySummary.model_validate_json(workspace.fetch(Artifact.QC).read_bytes())
     row = sample_row(loaded, quality, variant_count=quality.variants.called, now=datetime.now(UTC))
-    with ThreadPoolExecutor(2) as pool:  # two tables, two commits, neither waits for the other
-        variants = pool.submit(
-            lake.replace_rows,
-            "variants",
-            workspace.submission_id,
-            lambda: variant_batches(read_calls(calls), loaded),
-        )
-        sample = pool.submit(lake.replace_rows, "samples", workspace.submission_id, lambda: [row])
-        count, _ = variants.result(), sample.result()
+    read = partial(_read, sample_id=manifest.sample.sample_id)
+    file = LoadedFile(workspace.submission_id, manifest.reference.name, manifest.reference.version)
+    make_rows: dict[str, Callable[[], Iterator[pa.Table]]] = {
+        "variants": lambda: variant_batches(read(calls), read_calls(calls), loaded),
+        "sites": lambda: site_rows(read(calls), file),
+        "callable_regions": lambda: callable_rows(read(gvcf), file),
+        "samples": lambda: iter([row]),
+    }
+    with ThreadPoolExecutor(2) as pool:  # a commit a table; no other waits for it
+        done = {
+            name: pool.submit(lake.replace_rows, name, workspace.submission_id, make)
+            for name, make in make_rows.items()
+        }
+        counts = {name: future.result() for name, future in done.items()}
+    count = counts["variants"]
     if count != quality.variants.called:
         raise RuntimeError(f"{count} rows were loaded of {quality.variants.called} calls")
-    receipt = {"submission_id": workspace.submission_id, "variants": count}
+    receipt = {"submission_id": workspace.submission_id, **counts}
     workspace.path(Artifact.LOAD_RECEIPT).write_text(json.dumps(receipt))
     workspace.publish(Artifact.LOAD_RECEIPT)
+
+
+def _read(path: Path, *, sample_id: str) -> Iterator[VcfBatch]:
+    with open_vcf(path) as source:
+        check_samples(source.samples, [sample_id], path.name)
+        yield from read_vcf(source)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,19 @@
-"""Variant calls as rows of the lake: the one transform from VCF to Arrow."""
+"""Rows of one sample: its variants with what they were annotated with, and the sample itself."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
-from typing import Any, Final
+from typing import Any
 
 import pyarrow as pa
 
+from strandline.lake.load import LoadedFile, variant_rows
 from strandline.lake.tables import lake_tables
+from strandline.lake.vcf_columns import VcfBatch
 from strandline.landing.manifest import SampleDeclaration
 from strandline.reads.quality import QualitySummary
 from strandline.variants.records import VariantCall
-
-ROWS_PER_BATCH: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +27,27 @@ class LoadedSample:
     annotation_sources: Mapping[str, str] = field(default_factory=dict)
 
 
-def variant_batches(calls: Iterable[VariantCall], loaded: LoadedSample) -> Iterator[pa.Table]:
-    """Yield rows of `variants` in the order of the calls, at most 100,000 at a time."""
-    schema = lake_tables()["variants"].arrow_schema()
+def variant_batches(
+    batches: Iterable[VcfBatch], calls: Iterable[VariantCall], loaded: LoadedSample
+) -> Iterator[pa.Table]:
+    """Yield rows of `variants` of one sample, in the order of its file.
+
+    Args:
+        batches: the file as `read_vcf` yields it, one ALT allele a record, left-aligned and trimmed.
+        calls: the same file as `read_calls` yields it: what it was annotated with.
+        loaded: whose rows these are.
+
+    Raises:
+        RuntimeError: the two are not the same file, or it is not normalised.
+    """
     remaining = iter(calls)
-    while some := list(islice(remaining, ROWS_PER_BATCH)):
-        yield pa.Table.from_pylist([_variant_row(call, loaded) for call in some], schema=schema)
+    file = LoadedFile(loaded.submission_id, loaded.reference_name, loaded.reference_version)
+    for table in variant_rows(batches, file):
+        alleles = zip(*(table[name].to_pylist() for name in ("contig", "position", "ref", "alt")), strict=True)
+        told = [_annotations(_call_of(allele, remaining), loaded) for allele in alleles]
+        yield _with_columns(table, told)
+    if any(_carries(call) for call in remaining):
+        raise RuntimeError("a call carries an allele of which there is no row")
 
 
 def sample_row(loaded: LoadedSample, quality: QualitySummary, *, variant_count: int, now: datetime) -> pa.Table:
@@ -53,7 +67,28 @@ def sample_row(loaded: LoadedSample, quality: QualitySummary, *, variant_count: 
     return pa.Table.from_pylist([row], schema=lake_tables()["samples"].arrow_schema())
 
 
-def _variant_row(call: VariantCall, loaded: LoadedSample) -> dict[str, Any]:
+def _call_of(allele: tuple[str, int, str, str], calls: Iterator[VariantCall]) -> VariantCall:
+    """Return the next call that carries its allele, which has to be this one."""
+    call = next((call for call in calls if _carries(call)), None)
+    if call is None or (call.contig, call.position, call.ref.upper(), call.alt.upper()) != allele:
+        raise RuntimeError("a row and the call that annotates it are not of one allele: is the file normalised?")
+    return call
+
+
+def _carries(call: VariantCall) -> bool:
+    return "1" in call.genotype.replace("|", "/").split("/")
+
+
+def _with_columns(table: pa.Table, rows: list[dict[str, Any]]) -> pa.Table:
+    """Return a table with the columns of `rows` in place of its own."""
+    for name in rows[0] if rows else ():
+        place = table.schema.get_field_index(name)
+        field = table.schema.field(place)
+        table = table.set_column(place, field, pa.array([row[name] for row in rows], field.type))
+    return table
+
+
+def _annotations(call: VariantCall, loaded: LoadedSample) -> dict[str, Any]:
     shown, worst, chosen, highest = (
         call.chosen_consequence,
         call.worst_consequence,
@@ -61,23 +96,6 @@ def _variant_row(call: VariantCall, loaded: LoadedSample) -> dict[str, Any]:
         call.highest_frequency,
     )
     return {
-        "sample_id": loaded.sample.sample_id,
-        "submission_id": loaded.submission_id,
-        "contig": call.contig,
-        "position": call.position,
-        "end_position": call.end_position,
-        "ref": call.ref,
-        "alt": call.alt,
-        "variant_type": call.variant_type,
-        "quality": call.quality,
-        "filters": ";".join(call.filters),
-        "genotype": call.genotype,
-        "zygosity": call.zygosity,
-        "phased": call.phased,
-        "depth": call.depth,
-        "ref_depth": call.ref_depth,
-        "alt_depth": call.alt_depth,
-        "genotype_quality": call.genotype_quality,
         "gene": (shown.gene or None) if shown else None,
         "transcript": (shown.transcript or None) if shown else None,
         "consequence": shown.term if shown else None,
@@ -85,8 +103,6 @@ def _variant_row(call: VariantCall, loaded: LoadedSample) -> dict[str, Any]:
         "clinvar_id": call.clinvar_id,
         "clinvar_significance": call.clinvar_significance,
         "rsid": call.rsid,
-        "reference_name": loaded.reference_name,
-        "reference_version": loaded.reference_version,
         "hgvs_genomic": call.genomic_name,
         "hgvs_coding": chosen.full_coding if chosen else None,
         "hgvs_protein": chosen.full_protein if chosen else None,

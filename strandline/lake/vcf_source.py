@@ -5,7 +5,9 @@ Source: VCF 4.5, sections 1.2, 1.4 and 1.5.
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -20,8 +22,16 @@ from strandline.landing.vcf.rules import NOT_VCF, VcfFindings
 from strandline.landing.vcf.text import whole_lines, without_line_end
 
 BLOCK_BYTES: Final = 16 << 20
+_CHUNK_BYTES: Final = 1 << 20
 _FILE_FORMAT: Final = re.compile(rb"##fileformat=VCFv4\.([1-5])")
 _NEWLINE: Final = 10
+
+
+@contextmanager
+def open_vcf(path: Path) -> Iterator["VcfSource"]:
+    """Open a VCF of the disk."""
+    with path.open("rb") as file:
+        yield VcfSource(iter(lambda: file.read(_CHUNK_BYTES), b""), path.name)
 
 
 @dataclass(frozen=True, slots=True)

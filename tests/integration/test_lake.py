@@ -7,9 +7,10 @@ import pytest
 
 from benchmarks.lake_on_disk import make_table, open_lake
 from strandline.aws.lake import Lake
-from strandline.lake.rows import LoadedSample, variant_batches
+from strandline.lake.rows import LoadedSample
 from strandline.lake.tables import lake_tables
 from strandline.landing.manifest import SampleDeclaration
+from tests.unit.lake_calls import variants_of
 from tests.unit.made_up import NAMED, call
 
 SCHEMA = lake_tables()["variants"].arrow_schema()
@@ -22,7 +23,7 @@ def earlier_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     with open_lake(tmp_path / "now") as catalog:
         catalog.drop_table(("lake", "variants"))
         make_table(catalog, f"file://{tmp_path}", lake_tables()["variants"], EARLIER)
-        (rows,) = variant_batches([call(position=7)], sample("s-0"))
+        (rows,) = variants_of([call(position=7)], sample("s-0"))
         catalog.load_table(("lake", "variants")).append(rows.select(EARLIER.names).cast(EARLIER))
         yield catalog
 
@@ -33,7 +34,7 @@ def sample(submission_id: str) -> LoadedSample:
 
 def test_a_table_of_an_earlier_version_gets_the_new_columns_and_keeps_its_rows(earlier_table):
     for _ in range(2):  # a step may run twice
-        Lake("lake").replace_rows("variants", "s-1", lambda: variant_batches([call(**NAMED)], sample("s-1")))
+        Lake("lake").replace_rows("variants", "s-1", lambda: variants_of([call(**NAMED)], sample("s-1")))
     table = earlier_table.load_table(("lake", "variants"))
     assert {field.name for field in table.schema().fields} == set(SCHEMA.names)
     rows = {row["submission_id"]: row for row in table.scan().to_arrow().to_pylist()}

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strandline.lake import rows
 from strandline.lake.rows import LoadedSample, sample_row, variant_batches
 from strandline.lake.tables import lake_tables
 from strandline.landing.manifest import SampleDeclaration
+from tests.unit.lake_calls import batches_of, variants_of
 from tests.unit.made_up import NAME, NAMED, QUALITY, call, consequence
 
 LOADED = LoadedSample("s-1", SampleDeclaration(sample_id="HG002", subject_id="PT00042"), "slice", "0c2b")
@@ -49,7 +49,7 @@ def test_the_arrow_schema_says_types_and_what_must_be_there():
 
 
 def test_a_call_becomes_one_row_column_by_column():
-    (table,) = variant_batches([call(**NAMED)], replace(LOADED, annotation_sources={"Genes": "Ensembl 110"}))
+    (table,) = variants_of([call(**NAMED)], replace(LOADED, annotation_sources={"Genes": "Ensembl 110"}))
     assert table.schema == lake_tables()["variants"].arrow_schema()
     assert table.to_pylist() == [
         {
@@ -89,8 +89,9 @@ def test_a_call_becomes_one_row_column_by_column():
             "highest_population_frequency": 0.5,
             "highest_population": "EUR",
             "annotation_sources": '{"Genes": "Ensembl 110"}',
-            **dict.fromkeys(["phase_set", "phred_likelihoods", "called_genotype"]),
-            **dict.fromkeys(["alt_number", "source_position", "sample_fields"]),
+            **dict.fromkeys(["phase_set", "phred_likelihoods", "called_genotype", "sample_fields"]),
+            "alt_number": 1,
+            "source_position": 32_316_461,
         }
     ]
 
@@ -98,7 +99,7 @@ def test_a_call_becomes_one_row_column_by_column():
 def test_a_row_is_of_the_chosen_transcript_and_says_what_is_worse_on_another():
     effects = (consequence("frameshift", transcript="ENST2"), consequence("missense", protein_change="12W>12R"))
     chosen = replace(NAME, term="missense")
-    (table,) = variant_batches([call(consequences=effects, names=(chosen,))], LOADED)
+    (table,) = variants_of([call(consequences=effects, names=(chosen,))], LOADED)
     (row,) = table.to_pylist()
     assert (row["consequence"], row["transcript"], row["protein_change"]) == ("missense", "ENST00000380152", "12W>12R")
     assert (row["most_severe_consequence"], row["most_severe_transcript"]) == ("frameshift", "ENST2")
@@ -118,8 +119,9 @@ def test_what_is_absent_is_null_and_never_an_empty_text_or_zero():
     )
     in_intron = replace(bare, consequences=(consequence("intron", transcript="", protein_change=None),))
     named_otherwise = replace(bare, identifier="COSV52")
-    (table,) = variant_batches([bare, in_intron, named_otherwise], LOADED)
-    optional = [field.name for field in table.schema if field.nullable]
+    (table,) = variants_of([bare, in_intron, named_otherwise], LOADED)
+    told = {"alt_number", "source_position"}
+    optional = [field.name for field in table.schema if field.nullable and field.name not in told]
     first, second, third = table.select(optional).to_pylist()
     assert set(first.values()) == set(third.values()) == {None}
     assert {key: value for key, value in second.items() if value is not None} == {
@@ -129,26 +131,25 @@ def test_what_is_absent_is_null_and_never_an_empty_text_or_zero():
     }
 
 
-def test_failed_filters_and_the_last_base_of_a_deletion_are_kept():
-    (table,) = variant_batches([call(position=100, ref="ATG", alt="A", filters=("LowQual", "LowDepth"))], LOADED)
-    (row,) = table.to_pylist()
-    assert (row["filters"], row["end_position"], row["variant_type"]) == ("LowQual;LowDepth", 102, "DELETION")
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.booleans(), max_size=20))
+def test_calls_that_carry_nothing_have_no_row_and_the_others_keep_their_annotations(carried):
+    calls = [
+        call(position=1 + place, genotype="0/1" if carries else "0/0", clinvar_id=str(place))
+        for place, carries in enumerate(carried)
+    ]
+    rows = [row for table in variants_of(calls, LOADED) for row in table.to_pylist()]
+    assert [(row["position"], row["clinvar_id"]) for row in rows] == [
+        (1 + place, str(place)) for place, carries in enumerate(carried) if carries
+    ]
 
 
-def test_a_hundred_thousand_rows_are_held_at_once():
-    assert rows.ROWS_PER_BATCH == 100_000
-
-
-@settings(max_examples=25)
-@given(st.lists(st.integers(1, 10**9), max_size=40), st.integers(1, 7))
-def test_as_many_rows_come_out_as_calls_go_in_and_in_their_order(positions, rows_per_batch):
-    before, rows.ROWS_PER_BATCH = rows.ROWS_PER_BATCH, rows_per_batch
-    try:
-        batches = list(variant_batches((call(position=position) for position in positions), LOADED))
-    finally:
-        rows.ROWS_PER_BATCH = before
-    assert [position for batch in batches for position in batch["position"].to_pylist()] == positions
-    assert all(0 < batch.num_rows <= rows_per_batch for batch in batches)
+def test_annotations_of_another_file_are_never_put_beside_a_row():
+    (table,) = variants_of([call()], LOADED)
+    assert table.num_rows == 1
+    for others in ([], [call(position=7)], [call(), call()]):
+        with pytest.raises(RuntimeError, match="row"):
+            list(variant_batches(batches_of([call()], LOADED), others, LOADED))
 
 
 def test_a_sample_becomes_one_row():
