@@ -21,7 +21,10 @@ from strandline.lake.vcf_source import VcfSource
 _CHUNK_BYTES: Final = 1 << 20
 _KEPT_DAYS: Final = 7.0
 
-app = typer.Typer(help="Keep the lake: merge, expire, erase, look back, freeze cohorts.", no_args_is_help=True)
+app = typer.Typer(
+    help="Keep the lake: merge, expire, erase, look back, count and freeze cohorts. Example: strandline lake compact",
+    no_args_is_help=True,
+)
 FormatOption = Annotated[OutputFormat, typer.Option("--format")]
 
 
