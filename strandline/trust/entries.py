@@ -7,13 +7,16 @@ trails), ALCOA+ (what a record must tell), RFC 8785 (canonical JSON).
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
 import orjson
 
 from strandline.errors import RejectedInputError
+
+LONGEST_WAIT: Final = timedelta(hours=1)
+"""Between what was done and its place in the log."""
 
 _LONGEST_TEXT: Final = 2_000
 _LONGEST_NAME: Final = 256
@@ -43,7 +46,8 @@ class AuditEntry:
 
     Attributes:
         sequence: its place in the log, from 0.
-        when: ISO 8601 in UTC with microseconds, as `stamp` writes it.
+        logged: when it got its place: ISO 8601 in UTC with microseconds, as `stamp` writes it.
+        when: when it was done, likewise; at most an hour earlier.
         who: unique id of a person or of a service; never shared.
         role: in which the action was allowed.
         what: the action.
@@ -54,6 +58,7 @@ class AuditEntry:
     """
 
     sequence: int
+    logged: str
     when: str
     who: str
     role: str
@@ -73,6 +78,7 @@ class AuditEntry:
             {
                 "after": self.after,
                 "before": self.before,
+                "logged": self.logged,
                 "record": self.record,
                 "role": self.role,
                 "sequence": self.sequence,
@@ -91,6 +97,18 @@ def stamp(now: datetime) -> str:
     '2026-11-22T08:30:00.000000Z'
     """
     return now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def hour_before(moment: str) -> str:
+    """Return the time an hour before one that `stamp` wrote; the same where it is no such time.
+
+    >>> hour_before("2026-11-22T00:30:00.000000Z")
+    '2026-11-21T23:30:00.000000Z'
+    """
+    try:
+        return stamp(datetime.fromisoformat(moment) - LONGEST_WAIT)
+    except ValueError:
+        return moment
 
 
 def check_entry(entry: AuditEntry) -> AuditEntry:

@@ -28,14 +28,14 @@ class AuditLog:
         keep: Callable[[bytes], object],
         *,
         frontier: Frontier | None = None,
-        last_when: str = "",
+        last_logged: str = "",
         clock: Callable[[], datetime] = now_utc,
     ) -> None:
         """Append to the log `name`; `keep` stores the bytes of an entry, and raises where it cannot."""
         self.name = name
         self.frontier = frontier or Frontier()
         self._keep = keep
-        self._last_when = last_when
+        self._last_logged = last_logged
         self._clock = clock
 
     @property
@@ -51,20 +51,24 @@ class AuditLog:
         who: str,
         role: str,
         why: str,
+        when: str | None = None,
         before: str | None = None,
         after: str | None = None,
     ) -> AuditEntry:
-        """Append an entry; nothing is appended where it cannot be kept.
+        """Append an entry; nothing is appended where it cannot be kept. `when` it was done is now, where left out.
 
         Raises:
             RejectedInputError: `audit_entry_invalid`.
             TemporaryError: `clock_went_back`, by over a second since the last entry.
         """
-        entry = check_entry(AuditEntry(self.frontier.size, self._time(), who, role, what, record, why, before, after))
+        logged = self._time()
+        entry = check_entry(
+            AuditEntry(self.frontier.size, logged, when or logged, who, role, what, record, why, before, after)
+        )
         body = entry.to_bytes()
         self._keep(body)
         self.frontier.append(leaf_hash(body))
-        self._last_when = entry.when
+        self._last_logged = logged
         return entry
 
     def sign_head(self, public_key: ec.EllipticCurvePublicKey, sign: Sign) -> SignedHead:
@@ -79,11 +83,11 @@ class AuditLog:
         """Return the time, never before that of the last entry: clocks of two machines differ a little."""
         now = self._clock()
         when = stamp(now)
-        if when >= self._last_when:
+        if when >= self._last_logged:
             return when
-        if stamp(now + _CLOCKS_DIFFER) < self._last_when:
+        if stamp(now + _CLOCKS_DIFFER) < self._last_logged:
             raise TemporaryError(
                 "clock_went_back",
-                f"the clock says {when}, the last entry {self._last_when}: set the clock, then try again",
+                f"the clock says {when}, the last entry {self._last_logged}: set the clock, then try again",
             )
-        return self._last_when
+        return self._last_logged

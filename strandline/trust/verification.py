@@ -9,6 +9,7 @@ from typing import Final
 import orjson
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from strandline.trust.entries import hour_before
 from strandline.trust.heads import SignedHead, is_signed_by
 from strandline.trust.merkle import EMPTY_ROOT, Frontier
 
@@ -77,7 +78,7 @@ class _Check:
         self._expected = 0  # sequence of the next entry: after a gap the others are in order still
         self._frontier = Frontier()
         self._problems: list[Problem] = []
-        self._last_when = ""
+        self._last_logged = ""
         self._read_heads = len(heads)
         self._heads = [head for number, head in enumerate(heads) if self._is_good(number, head, public_key)]
         self._next_head = 0
@@ -92,17 +93,22 @@ class _Check:
         place = self.size
         try:
             told = orjson.loads(line)
-            sequence, when = told["sequence"], told["when"]
+            sequence, logged, when = told["sequence"], told["logged"], told["when"]
         except (ValueError, TypeError, KeyError):
             self._say(Fault.UNREADABLE, place, place, f"entry {place} is no entry of an audit log")
-            sequence, when = place, self._last_when
+            sequence, logged, when = place, self._last_logged, self._last_logged
         if sequence != self._expected:
             self._say_sequence(place, sequence)
         self._expected = sequence + 1 if isinstance(sequence, int) else self._expected + 1
-        if not isinstance(when, str) or when < self._last_when:
-            self._say(Fault.BACKDATED, place, place, f"entry {place} says {when}, the one before it {self._last_when}")
+        if not isinstance(logged, str) or logged < self._last_logged:
+            words = f"entry {place} says that it was logged at {logged}, the one before it at {self._last_logged}"
+            self._say(Fault.BACKDATED, place, place, words)
+        elif not isinstance(when, str) or when > logged or (when < logged and hour_before(logged) > when):
+            words = f"entry {place} says that it was done at {when}, and was logged at {logged}"
+            self._say(Fault.BACKDATED, place, place, words)
+            self._last_logged = logged
         else:
-            self._last_when = when
+            self._last_logged = logged
         self._frontier.append(sha256(_LEAF + line).digest())
         self.size += 1
         if self.size == self._due:
@@ -133,8 +139,10 @@ class _Check:
                 self._is_broken = True
             else:
                 self._agreed = self.size
-                if self._last_when > head.when:
-                    words = f"entry {self.size - 1} says {self._last_when}, and was signed before, at {head.when}"
+                if self._last_logged > head.when:
+                    words = (
+                        f"entry {self.size - 1} was logged at {self._last_logged}, and signed before, at {head.when}"
+                    )
                     self._say(Fault.BACKDATED, self.size - 1, self.size - 1, words)
         self._due = self._heads[self._next_head].head.size if self._next_head < len(self._heads) else -1
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strandline.errors import RejectedInputError, TemporaryError
-from strandline.trust.entries import Action, AuditEntry, check_entry, parse_entry
+from strandline.trust.entries import Action, AuditEntry, check_entry, parse_entry, stamp
 from strandline.trust.export import read_entries, read_heads, write_export
 from strandline.trust.heads import is_signed_by, parse_head, read_public_key
 from strandline.trust.log import AuditLog
@@ -24,6 +24,7 @@ PUBLIC = KEY.public_key()
 START = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 ENTRY = AuditEntry(
     sequence=7,
+    logged="2026-11-22T08:00:02.000000Z",
     when="2026-11-22T08:00:00.000000Z",
     who="person-17",
     role="clinician",
@@ -144,15 +145,25 @@ def test_a_log_cut_at_its_end_is_truncated():
 def test_a_backdated_entry_is_found_even_where_everything_after_it_was_made_anew():
     """Whoever holds the entries but not the key cannot make heads; whoever appends late cannot claim to be early."""
     lines, heads = log_of(8)
-    late = replace(parse_entry(lines[4]), when="2026-11-22T08:00:01.000000Z").to_bytes()
-    assert faults([*lines[:4], late, *lines[5:]], heads) >= {Fault.BACKDATED, Fault.REWRITTEN}
+    for field in ("when", "logged"):
+        late = replace(parse_entry(lines[4]), **{field: "2026-11-22T06:00:01.000000Z"}).to_bytes()
+        assert faults([*lines[:4], late, *lines[5:]], heads) >= {Fault.BACKDATED, Fault.REWRITTEN}
+
+
+def test_what_was_done_may_wait_an_hour_for_its_place_and_no_longer():
+    for waited_s, expected in ((3_600, set()), (3_601, {Fault.BACKDATED}), (-1, {Fault.BACKDATED})):
+        lines: list[bytes] = []
+        log = AuditLog("test", lines.append, clock=lambda: START)
+        done = stamp(START - timedelta(seconds=waited_s))
+        log.append(Action.READ, "report/r-1", who="p", role="clinician", why="for the visit", when=done)
+        assert faults(lines, [log.sign_head(PUBLIC, sign)]) == expected
 
 
 def test_an_entry_that_says_it_was_made_after_its_head_is_found():
     lines: list[bytes] = []
     log = AuditLog("test", lines.append, clock=lambda: START + timedelta(hours=1))
     log.append(Action.READ, "report/r-1", who="p", role="clinician", why="for the visit")
-    log._last_when = ""
+    log._last_logged = ""
     log._clock = lambda: START
     assert faults(lines, [log.sign_head(PUBLIC, sign)]) == {Fault.BACKDATED}
 
@@ -189,7 +200,7 @@ def test_a_clock_that_went_back_stops_the_log_and_a_small_difference_does_not():
     def append() -> AuditEntry:
         return log.append(Action.READ, "report/r-1", who="p", role="clinician", why="for the visit")
 
-    assert append().when == append().when
+    assert append().logged == append().logged
     with pytest.raises(TemporaryError, match="set the clock"):
         append()
     assert (log.size, len(lines)) == (2, 2)
@@ -208,7 +219,7 @@ def test_what_cannot_be_kept_is_not_in_the_log():
 def test_a_log_is_taken_up_where_it_was_left():
     lines, heads = log_of(10, every=10)
     frontier = Frontier(heads[0].head.size, _frontier_of(lines).hashes)
-    log = AuditLog("test", lines.append, frontier=frontier, last_when=parse_entry(lines[-1]).when, clock=Clock())
+    log = AuditLog("test", lines.append, frontier=frontier, last_logged=parse_entry(lines[-1]).logged, clock=Clock())
     log._clock.now = START + timedelta(days=1)  # type: ignore[attr-defined]
     log.append(Action.READ, "report/r-1", who="p", role="clinician", why="for the visit")
     assert verify_log(lines, [*heads, log.sign_head(PUBLIC, sign)], PUBLIC).is_whole
