@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mypy_boto3_batch import BatchClient
 
     from strandline.aws.lake import Lake
+    from strandline.aws.lake_loading import LakePlace
 
 _PARTS: Final = ("storage", "catalog", "compute", "workflow", "intake", "api")
 
@@ -114,6 +115,13 @@ class Deployment:
         from strandline.aws.lake import Lake, open_catalog  # noqa: PLC0415 - half a second, which few commands need
 
         return Lake(self.outputs["GlueDatabase"], open_catalog(self._endpoint.url, self._endpoint.region))
+
+    @cached_property
+    def lake_place(self) -> "LakePlace":
+        """Where processes of their own find the lake."""
+        from strandline.aws.lake_loading import LakePlace  # noqa: PLC0415 - a second, which one command needs
+
+        return LakePlace(self.outputs["GlueDatabase"], self._endpoint.url, self._endpoint.region)
 
     @cached_property
     def intake(self) -> Intake:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import typer
 
 from strandline.aws.lake_gold import EVERY_SAMPLE, freeze, refresh
+from strandline.aws.lake_loading import describe_files, load_files
 from strandline.aws.lake_maintenance import MERGED, MOST_RUNS, compact, erase_subject, expire, history
 from strandline.cli.console import OutputFormat, print_rows, say
 from strandline.cli.ground import LOCAL, StageOption, connect
@@ -128,6 +129,24 @@ def add_annotations(
 
     count = connect(stage).lake.replace_rows("annotations", named.release_id, make_rows)
     say(f"{count} alleles of {source} {release} are in annotations")
+
+
+@app.command("load")
+def load_vcf(
+    vcf: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="VCF or gVCF, sorted; plain or gzip.")],
+    reference_build: Annotated[str, typer.Option(help="Reference that the files were made on, such as GRCh38.")],
+    reference_version: Annotated[str, typer.Option(help="Its version.")] = "1",
+    stage: StageOption = LOCAL,
+    jobs: Annotated[int, typer.Option(min=1, help="Files read at a time, each by a process of its own.")] = 1,
+    form: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """Load VCFs of one sample or many as they are, without annotating them; the same file again replaces itself.
+
+    Example: strandline lake load cohort.vcf.gz NA24385.g.vcf.gz --reference-build GRCh38 --jobs 2
+    """
+    described = describe_files(vcf, reference_name=reference_build, reference_version=reference_version)
+    counts = load_files(connect(stage).lake_place, described, jobs=jobs, now=datetime.now(UTC))
+    print_rows(("table", "rows"), list(counts.items()), form)
 
 
 @app.command("freeze")

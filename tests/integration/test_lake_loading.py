@@ -1,0 +1,101 @@
+"""Whole VCFs into the lake by several processes, with moto's Glue and S3 where all of them reach it. LAK-01."""
+
+import gzip
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from benchmarks.lake_on_disk import DATABASE, make_table
+from strandline.aws.lake import open_catalog
+from strandline.aws.lake_loading import LakePlace, describe_files, load_files
+from strandline.errors import RejectedInputError
+from strandline.lake.tables import lake_tables
+
+pytestmark = pytest.mark.slow  # each process of the pool starts anew
+
+NOW = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
+HEADER = """##fileformat=VCFv4.3
+##FORMAT=<ID=GT,Number=1,Type=String,Description="x">
+##FORMAT=<ID=DP,Number=1,Type=Integer,Description="x">
+"""
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[LakePlace]:
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (
+            ("AWS_ACCESS_KEY_ID", "made"),
+            ("AWS_SECRET_ACCESS_KEY", "up"),
+            ("AWS_REGION", "us-east-1"),
+        ):
+            patch.setenv(name, value)
+        host, port = server.get_host_and_port()
+        found = LakePlace(DATABASE, f"http://{host}:{port}", "us-east-1")
+        boto3.client("s3", endpoint_url=found.endpoint_url, region_name="us-east-1").create_bucket(Bucket="lake")
+        catalog = open_catalog(found.endpoint_url, found.region)
+        catalog.create_namespace(DATABASE)
+        for table in lake_tables().values():
+            make_table(catalog, "s3://lake", table, table.arrow_schema())
+        yield found
+    server.stop()
+
+
+def write_vcf(folder: Path, name: str, samples: tuple[str, ...], *records: str) -> Path:
+    path = folder / name
+    columns = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *samples]
+    lines = ["\t".join(columns), *("\t".join(record.split()) for record in records)]
+    path.write_bytes(gzip.compress((HEADER + "\n".join(lines) + "\n").encode()))
+    return path
+
+
+def rows(place: LakePlace, table: str) -> list[dict[str, object]]:
+    return place.open().load(table).scan().to_arrow().to_pylist()
+
+
+def test_files_are_loaded_by_two_processes_in_one_commit_a_table_and_once_however_often(place, tmp_path):
+    paths = [
+        write_vcf(tmp_path, "a.vcf.gz", ("S1", "S2"), "chr1 7 . A C . PASS . GT:DP 0/1:3 1/1:4"),
+        write_vcf(
+            tmp_path, "b.g.vcf.gz", ("S3",), "chr1 1 . A <*> . . END=6 GT:DP 0/0:30", "chr1 7 . A C . . . GT 0/1"
+        ),
+    ]
+    cohort = describe_files(paths, reference_name="slice", reference_version="1")
+    for _ in range(2):
+        counts = load_files(place, cohort, jobs=2, now=NOW)
+    assert counts == {"variants": 3, "sites": 2, "sample_variants": 3, "callable_regions": 1, "samples": 3}
+    assert sorted(row["sample_id"] for row in rows(place, "variants")) == ["S1", "S2", "S3"]
+    assert sorted(row["sample_id"] for row in rows(place, "sample_variants")) == ["S1", "S2", "S3"]
+    assert {(row["sample_id"], row["variant_count"]) for row in rows(place, "samples")} == {
+        ("S1", 2),
+        ("S2", 2),
+        ("S3", 1),
+    }
+    (block,) = rows(place, "callable_regions")
+    assert (block["start0"], block["end_position"], block["is_callable"]) == (0, 6, True)
+    assert len(place.open().load("variants").history()) == 2
+
+
+def test_a_bad_file_or_a_sample_with_other_content_leaves_the_tables_as_before(place, tmp_path):
+    good = write_vcf(tmp_path, "good.vcf.gz", ("S9",), "chr1 7 . A C . PASS . GT:DP 0/1:3")
+    load_files(place, describe_files([good], reference_name="slice", reference_version="1"), jobs=1, now=NOW)
+    before = {name: rows(place, name) for name in lake_tables()}
+    lying = write_vcf(tmp_path, "lying.vcf.gz", ("S10",), "chr1 7 . A C . PASS . GT:DP 0/1:deep")
+    other = write_vcf(tmp_path, "other.vcf.gz", ("S9",), "chr1 8 . A C . PASS . GT:DP 0/1:3")
+    for path, code in ((lying, "vcf_genotype_type"), (other, "lake_sample_loaded")):
+        with pytest.raises(RejectedInputError) as refused:
+            load_files(place, describe_files([path], reference_name="slice", reference_version="1"), jobs=2, now=NOW)
+        assert refused.value.code == code
+        assert "S9" not in refused.value.message
+    assert {name: rows(place, name) for name in lake_tables()} == before
+
+
+def test_two_files_with_a_sample_of_one_name_are_refused_before_anything_is_read(tmp_path):
+    paths = [write_vcf(tmp_path, f"{n}.vcf.gz", ("S1",), f"chr1 {n} . A C . . . GT 0/1") for n in (1, 2)]
+    with pytest.raises(RejectedInputError, match="lake_sample_repeated"):
+        describe_files(paths, reference_name="slice", reference_version="1")
