@@ -81,7 +81,7 @@ _KNOWN = (
     Difference(
         "Athena",
         "Trino runs the query",
-        "DuckDB runs what it means in Trino; a function, type or statement that has no such meaning is an error by name",
+        "DuckDB runs what it means in Trino; a function, type or statement without such a meaning is an error by name",
     ),
     Difference("Athena", "approximate functions estimate", "they are exact, within every bound that Trino states"),
     Difference(
@@ -96,7 +96,7 @@ _KNOWN = (
     Difference(
         "Athena",
         "bytes scanned are those that a query comes to read",
-        "those of the columns and row groups that it can need by the footers' statistics, Bloom filters and LIMIT aside",
+        "those of the columns and row groups it may need by the footers' statistics, not by Bloom filters or LIMIT",
     ),
     Difference("Athena", "a query over its scan limit stops when it has read so much", "it stops before it reads"),
 )

@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from local_stage.athena import json_values, moments, number_text, regexps, text_values
+from local_stage.athena import json_values, moment_patterns, moments, number_text, regexps, text_values
 from local_stage.athena.failures import NOT_SUPPORTED, AthenaFailure
 
 _CALLED = re.compile(r"athena_(\w+)\(")
@@ -92,10 +92,10 @@ _PYTHON: dict[str, tuple[Callable[..., Any], list[str], str]] = {
     "months_text": (moments.months_text, [_I], _T),
     "iso_date": (moments.iso_date, [_T], "DATE"),
     "iso_timestamp": (moments.iso_timestamp, [_T], _TS),
-    "mysql_format": (moments.mysql_format, [_TS, _T], _T),
-    "mysql_parse": (moments.mysql_parse, [_T, _T], _TS),
-    "java_format": (moments.java_format, [_TS, _T], _T),
-    "java_parse": (moments.java_parse, [_T, _T], _TS),
+    "mysql_format": (moment_patterns.mysql_format, [_TS, _T], _T),
+    "mysql_parse": (moment_patterns.mysql_parse, [_T, _T], _TS),
+    "java_format": (moment_patterns.java_format, [_TS, _T], _T),
+    "java_parse": (moment_patterns.java_parse, [_T, _T], _TS),
     "parse_duration": (moments.duration_milliseconds, [_T], _I),
     "readable_seconds": (moments.readable_seconds, [_D], _T),
     "json_parse": (json_values.parse_json, [_T], _T),

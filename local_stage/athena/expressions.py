@@ -9,30 +9,31 @@ from sqlglot import exp
 
 from local_stage.athena import operators
 from local_stage.athena.calls import Call, call_function, check_orderable
-from local_stage.athena.casts import cast, coerce, instant_sql
+from local_stage.athena.casts import cast, coerce
 from local_stage.athena.collection_functions import entry_sql, item_sql
-from local_stage.athena.failures import NOT_SUPPORTED, AthenaFailure, unsupported
+from local_stage.athena.failures import AthenaFailure, unsupported
 from local_stage.athena.grammar import LITERAL
-from local_stage.athena.json_values import parse_json
 from local_stage.athena.lambdas import Lambda
-from local_stage.athena.moment_functions import EXTRACTED, check_zone, zone_of
-from local_stage.athena.moments import read_timestamp
+from local_stage.athena.literals import (
+    bytes_literal,
+    in_zone,
+    interval_literal,
+    literal_type,
+    number_literal,
+    typed_literal,
+)
+from local_stage.athena.moment_functions import EXTRACTED, check_zone
 from local_stage.athena.names import resolve_name, step_into
+from local_stage.athena.ordering import frame, order_item
+from local_stage.athena.special_calls import SPECIAL_CALLS, tried
 from local_stage.athena.types import (
     BIGINT,
     BOOLEAN,
     DATE,
-    DAYS,
-    DOUBLE,
-    INTEGER,
     JSON,
-    MONTHS,
     UNKNOWN,
-    VARBINARY,
-    VARCHAR,
     TrinoType,
     array,
-    decimal,
     from_sqlglot,
     row,
     row_sql,
@@ -40,21 +41,12 @@ from local_stage.athena.types import (
     varchar,
     zoned,
 )
-from local_stage.athena.values import Read, Scope, Value, quote
+from local_stage.athena.values import Read, Scope, Value, quote, typed_sql
 
 _COMPARISONS: Mapping[type[exp.Expr], str] = {
     exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=",
 }  # fmt: skip
 _ARITHMETIC: Mapping[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%"}
-_INTERVALS = {
-    "SECOND": (DAYS, 1000),
-    "MINUTE": (DAYS, 60_000),
-    "HOUR": (DAYS, 3_600_000),
-    "DAY": (DAYS, 86_400_000),
-    "MONTH": (MONTHS, 1),
-    "YEAR": (MONTHS, 12),
-}
-_NULLS = {True: "NULLS FIRST", False: "NULLS LAST"}
 
 
 class Subqueries(Protocol):
@@ -127,14 +119,10 @@ class Expressions:
 
     def _bytes(self, node: exp.Expr, scope: Scope) -> Value:
         del scope
-        try:
-            shown = "".join(f"\\x{byte:02X}" for byte in bytes.fromhex(node.this))
-        except ValueError:
-            raise AthenaFailure("SYNTAX_ERROR", f"Binary literal is not valid: X'{node.this}'") from None
-        return Value(f"CAST('{shown}' AS BLOB)", VARBINARY)
+        return bytes_literal(node)
 
     def _json(self, node: exp.Expr, scope: Scope) -> Value:
-        return self._typed_literal(self.write(node.this, scope).constant, JSON)
+        return typed_literal(self.write(node.this, scope).constant, JSON)
 
     def _and(self, node: exp.Expr, scope: Scope) -> Value:
         return self._logical("AND", node, scope)
@@ -251,12 +239,16 @@ class Expressions:
         for number, (side, is_array) in enumerate(zip(list(sides), arrays, strict=True)):
             if not is_array:
                 sides[number] = replace(side, sql=f"[{side.sql}]", type=array(side.type), constant=None)
-        return self._called("concat", sides, scope)
+        return self.called("concat", sides, scope)
 
-    def _row(self, node: exp.Expr, scope: Scope) -> Value:
-        values = [self.write(part, scope) for part in node.expressions]
+    def _tuple(self, node: exp.Expr, scope: Scope) -> Value:
+        return self.row(node.expressions, scope)
+
+    def row(self, parts: Sequence[exp.Expr], scope: Scope) -> Value:
+        """Return a row."""
+        values = [self.write(part, scope) for part in parts]
         return operators.combine(
-            row(*(value.type for value in values)), row_sql([_typed(value) for value in values]), *values
+            row(*(value.type for value in values)), row_sql([typed_sql(value) for value in values]), *values
         )
 
     def _array(self, node: exp.Expr, scope: Scope) -> Value:
@@ -298,37 +290,14 @@ class Expressions:
             text = self.write(node.this, scope).constant
             if node.args["to"].this is exp.DType.CHAR:
                 raise unsupported("the type char")
-            return self._typed_literal(text, _literal_type(node.args["to"]))
+            return typed_literal(text, literal_type(node.args["to"]))
         return cast(self.write(node.this, scope), from_sqlglot(node.args["to"]))
 
     def _try_cast(self, node: exp.Expr, scope: Scope) -> Value:
-        return _tried(cast(self.write(node.this, scope), from_sqlglot(node.args["to"])))
-
-    def _typed_literal(self, text: object, kind: TrinoType) -> Value:
-        if not isinstance(text, str):
-            raise AthenaFailure("SYNTAX_ERROR", "a typed literal has to be a text")
-        if kind.name in {"timestamp", "timestamp with time zone"}:
-            return _moment_literal(text)
-        if kind.name == "decimal":
-            return decimal_literal(text)
-        if kind == JSON:
-            return Value(quote(parse_json(text)), JSON)
-        if kind.name == "time":
-            raise unsupported("TIME literals")
-        value = Value(quote(text), VARCHAR, constant=text)
-        constant = int(text) if kind.is_integer and text.lstrip("+-").isdigit() else text
-        return replace(cast(value, kind), constant=constant if kind != DATE else None)
+        return tried(cast(self.write(node.this, scope), from_sqlglot(node.args["to"])))
 
     def _interval(self, node: exp.Expr, scope: Scope) -> Value:
-        text = self.write(node.this, scope).constant
-        unit = node.args.get("unit")
-        if not isinstance(text, str) or not isinstance(unit, exp.Var) or unit.name.upper() not in _INTERVALS:
-            raise unsupported(f"the interval {node.sql('trino')}")
-        kind, size = _INTERVALS[unit.name.upper()]
-        digits = text.strip()
-        if not digits.lstrip("+-").isdigit():
-            raise unsupported(f"the interval {node.sql('trino')}")
-        return Value(f"CAST({int(digits) * size} AS BIGINT)", kind)
+        return interval_literal(node, self.write(node.this, scope).constant)
 
     def _if(self, node: exp.Expr, scope: Scope) -> Value:
         test = self.condition(node.this, scope, "IF condition")
@@ -337,7 +306,7 @@ class Expressions:
             self.write(node.args["false"], scope) if node.args.get("false") is not None else Value("NULL", UNKNOWN)
         )
         one, other = operators.unify(chosen, "Result types for IF must be the same")
-        sql = f"CASE WHEN {test.sql} THEN {_typed(one)} ELSE {_typed(other)} END"
+        sql = f"CASE WHEN {test.sql} THEN {typed_sql(one)} ELSE {typed_sql(other)} END"
         return operators.combine(one.type, sql, test, one, other)
 
     def _case(self, node: exp.Expr, scope: Scope) -> Value:
@@ -353,34 +322,37 @@ class Expressions:
         results.append(self.write(default, scope) if default is not None else Value("NULL", UNKNOWN))
         results = operators.unify(results, "All CASE results must be the same type")
         branches = " ".join(
-            f"WHEN {test.sql} THEN {_typed(one)}" for test, one in zip(tests, results[:-1], strict=True)
+            f"WHEN {test.sql} THEN {typed_sql(one)}" for test, one in zip(tests, results[:-1], strict=True)
         )
-        return operators.combine(results[0].type, f"CASE {branches} ELSE {_typed(results[-1])} END", *tests, *results)
+        return operators.combine(
+            results[0].type, f"CASE {branches} ELSE {typed_sql(results[-1])} END", *tests, *results
+        )
 
     def _extract(self, node: exp.Expr, scope: Scope) -> Value:
         name = node.name.lower()
         if name not in EXTRACTED:
             raise unsupported(f"extract of {name}")
-        return self._called(name, [self.write(node.args["expression"], scope)], scope)
+        return self.called(name, [self.write(node.args["expression"], scope)], scope)
 
     def _trim(self, node: exp.Expr, scope: Scope) -> Value:
         side = str(node.args.get("position") or "BOTH").upper()
         name = {"LEADING": "ltrim", "TRAILING": "rtrim", "BOTH": "trim"}[side]
         parts = [node.this, *([node.args["expression"]] if node.args.get("expression") is not None else [])]
-        return self._called(name, [self.write(part, scope) for part in parts], scope)
+        return self.called(name, [self.write(part, scope) for part in parts], scope)
 
     def _substring(self, node: exp.Expr, scope: Scope) -> Value:
         parts = [node.this, node.args.get("start"), node.args.get("length")]
-        return self._called("substring", [self.write(part, scope) for part in parts if part is not None], scope)
+        return self.called("substring", [self.write(part, scope) for part in parts if part is not None], scope)
 
     def _position(self, node: exp.Expr, scope: Scope) -> Value:
-        return self._called("strpos", [self.write(node.args[name], scope) for name in ("this", "substr")], scope)
+        return self.called("strpos", [self.write(node.args[name], scope) for name in ("this", "substr")], scope)
 
     def _at_time_zone(self, node: exp.Expr, scope: Scope) -> Value:
         zone = check_zone(str(self.write(node.args["zone"], scope).constant))
-        return _in_zone(self.write(node.this, scope), zone)
+        return in_zone(self.write(node.this, scope), zone)
 
-    def _now(self, node: exp.Expr, scope: Scope) -> Value:
+    def now(self, node: exp.Expr, scope: Scope) -> Value:
+        """Return the time at which the query began, as the kind of time that a node asks for."""
         del scope
         shown = f"CAST('{self._started.isoformat(sep=' ', timespec='milliseconds')}' AS TIMESTAMP)"
         if type(node) is exp.CurrentDate:
@@ -392,7 +364,7 @@ class Expressions:
 
     def _call_with(self, node: exp.Anonymous, scope: Scope, call: Call) -> Value:
         name = node.name.lower()
-        special = _SPECIAL.get(name)
+        special = SPECIAL_CALLS.get(name)
         if special is not None:
             return special(self, node, scope)
         given = list(node.expressions)
@@ -411,7 +383,7 @@ class Expressions:
             given[0] = given[0].this
         if name == "count" and (not given or isinstance(given[0], exp.Star)):
             return self._count_rows(call)
-        return self._called(name, given, scope, call)
+        return self.called(name, given, scope, call)
 
     @staticmethod
     def _count_rows(call: Call) -> Value:
@@ -419,7 +391,8 @@ class Expressions:
             raise AthenaFailure("SYNTAX_ERROR", "DISTINCT is not allowed in count(*)")
         return Value(f"count(*){call.filter}{call.over or ''}", BIGINT, aggregates=call.over is None)
 
-    def _called(self, name: str, given: Sequence[exp.Expr | Value], scope: Scope, call: Call | None = None) -> Value:
+    def called(self, name: str, given: Sequence[exp.Expr | Value], scope: Scope, call: Call | None = None) -> Value:
+        """Return a call of a function, with what stands around it."""
         arguments = [part if isinstance(part, exp.Lambda | Value) else self.write(part, scope) for part in given]
 
         def write_lambda(node: exp.Lambda, kinds: Sequence[TrinoType]) -> Lambda:
@@ -469,7 +442,7 @@ class Expressions:
         if node.args.get("order") is not None:
             parts.append(f"ORDER BY {self.order(node.args['order'].expressions, scope)}")
         if node.args.get("spec") is not None:
-            parts.append(_frame(node.args["spec"]))
+            parts.append(frame(node.args["spec"]))
         return " ".join(parts)
 
     def _filter(self, node: exp.Filter, scope: Scope) -> Value:
@@ -492,187 +465,14 @@ class Expressions:
         order = self.order(node.expression.expressions, scope)
         return self._call_with(inner, scope, Call(order=f" ORDER BY {order}", filter=condition))
 
-    def _coalesce(self, node: exp.Anonymous, scope: Scope) -> Value:
-        if len(node.expressions) < 2:
-            raise AthenaFailure("INVALID_FUNCTION_ARGUMENT", "The 'coalesce' function must have at least two arguments")
-        values = operators.unify(
-            [self.write(part, scope) for part in node.expressions], "All COALESCE operands must be the same type"
-        )
-        return operators.combine(values[0].type, f"coalesce({', '.join(map(_typed, values))})", *values)
-
-    def _nullif(self, node: exp.Anonymous, scope: Scope) -> Value:
-        one, other = self._arguments(node, scope, 2)
-        equal = operators.compare("=", one, other)
-        return operators.combine(one.type, f"CASE WHEN {equal.sql} THEN NULL ELSE {_typed(one)} END", one, other)
-
-    def _try(self, node: exp.Anonymous, scope: Scope) -> Value:
-        (value,) = self._arguments(node, scope, 1)
-        return _tried(value)
-
-    def _typeof(self, node: exp.Anonymous, scope: Scope) -> Value:
-        (value,) = self._arguments(node, scope, 1)
-        return Value(quote(value.type.show()), VARCHAR, constant=value.type.show())
-
-    def _mod(self, node: exp.Anonymous, scope: Scope) -> Value:
-        return operators.arithmetic("%", *self._arguments(node, scope, 2))
-
-    def _grouping(self, node: exp.Anonymous, scope: Scope) -> Value:
-        values = [self.write(part, scope) for part in node.expressions]
-        sql = f"CAST(grouping({', '.join(value.sql for value in values)}) AS BIGINT)"
-        return replace(operators.combine(BIGINT, sql, *values), aggregates=True)
-
-    def _current_timestamp_of(self, node: exp.Anonymous, scope: Scope) -> Value:
-        digits = self._arguments(node, scope, 1)[0].constant
-        if digits != 3:
-            raise unsupported(f"{node.sql('trino')}: the clock has 3 digits of a second's fraction")
-        return self._now(
-            exp.CurrentTimestamp() if node.name.lower() != "localtimestamp" else exp.Localtimestamp(), scope
-        )
-
-    def _now_call(self, node: exp.Anonymous, scope: Scope) -> Value:
-        self._arguments(node, scope, 0)
-        return self._now(exp.CurrentTimestamp(), scope)
-
-    def _at_timezone(self, node: exp.Anonymous, scope: Scope) -> Value:
-        moment, zone = self._arguments(node, scope, 2)
-        return _in_zone(moment, zone_of(zone))
-
-    def _with_timezone(self, node: exp.Anonymous, scope: Scope) -> Value:
-        moment, zone = self._arguments(node, scope, 2)
-        if moment.type == DATE:
-            moment = coerce(moment, timestamp(0))
-        if moment.type.name != "timestamp":
-            raise AthenaFailure(
-                "FUNCTION_NOT_FOUND", f"Unexpected parameters ({moment.type.show()}) for function with_timezone"
-            )
-        name = zone_of(zone)
-        return moment.typed(instant_sql(moment.sql, name), zoned(moment.type.size or 0, name))
-
-    def _from_unixtime(self, node: exp.Anonymous, scope: Scope) -> Value:
-        given = [self.write(part, scope) for part in node.expressions]
-        found = self._called("from_unixtime", given[:1], scope)
-        if len(given) == 2 and given[1].type.name == "varchar":
-            return _in_zone(found, zone_of(given[1]))
-        if len(given) != 1:
-            raise unsupported("from_unixtime with an offset")
-        return found
-
-    def _normalize(self, node: exp.Anonymous, scope: Scope) -> Value:
-        if len(node.expressions) == 1:
-            return self._called("normalize", node.expressions, scope)
-        form = node.expressions[1].name.upper() if len(node.expressions) == 2 else ""
-        text = coerce(self.write(node.expressions[0], scope), VARCHAR)
-        if form not in {"NFC", "NFD", "NFKC", "NFKD"}:
-            raise AthenaFailure("SYNTAX_ERROR", f"mismatched input: {node.sql('trino')}")
-        return text.typed(f"athena_normalize({text.sql}, '{form}')", VARCHAR)
-
-    def _arguments(self, node: exp.Anonymous, scope: Scope, count: int) -> list[Value]:
-        if len(node.expressions) != count:
-            raise AthenaFailure(
-                "FUNCTION_NOT_FOUND", f"Unexpected parameters for function {node.name.lower()}: {count} expected"
-            )
-        return [self.write(part, scope) for part in node.expressions]
-
-
-def order_item(item: exp.Expr, sql: str) -> str:
-    """Return one item of ORDER BY over the text of its value."""
-    if item.args.get("with_fill") is not None:
-        raise unsupported(item.sql("trino"))
-    return f"{sql} {'DESC' if item.args.get('desc') else 'ASC'} {_NULLS[bool(item.args.get('nulls_first'))]}"
-
-
-def _typed(value: Value) -> str:
-    """Return a value's text, NULL with its type."""
-    return f"CAST(NULL AS {value.type.duckdb()})" if value.sql == "NULL" else value.sql
-
-
-def _tried(value: Value) -> Value:
-    """Return a value, or NULL where it fails; what cannot be run here must not become NULL."""
-    if f"athena_fail('{NOT_SUPPORTED}'" in value.sql:
-        raise unsupported("TRY around what is run for some values only")
-    return replace(value, sql=f"TRY({_typed(value)})", constant=None)
-
-
-def number_literal(text: str) -> Value:
-    """Return a number as it is written.
-
-    Raises:
-        AthenaFailure: INVALID_LITERAL, it is beyond bigint.
-    """
-    if "e" in text.lower():
-        return Value(f"CAST('{text}' AS DOUBLE)", DOUBLE, constant=float(text))
-    if "." in text:
-        return decimal_literal(text)
-    number = int(text)
-    if -(2**31) <= number < 2**31:
-        return Value(f"CAST({number} AS INTEGER)", INTEGER, constant=number)
-    if -(2**63) <= number < 2**63:
-        return Value(f"CAST({number} AS BIGINT)", BIGINT, constant=number)
-    raise AthenaFailure("INVALID_LITERAL", f"Invalid numeric literal: {text}")
-
-
-def decimal_literal(text: str) -> Value:
-    """Return a decimal of as many digits as are written."""
-    whole, _, fraction = text.lstrip("+-").partition(".")
-    if not (whole + fraction).isdigit() or not (whole + fraction).isascii():
-        raise AthenaFailure("INVALID_LITERAL", f"Invalid decimal literal: {text}")
-    precision = len(whole) + len(fraction)
-    if precision > 38:
-        raise AthenaFailure("INVALID_LITERAL", f"Invalid decimal literal: {text}: more than 38 digits")
-    kind = decimal(precision, len(fraction))
-    return Value(f"CAST('{text}' AS {kind.duckdb()})", kind, constant=float(text))
-
-
-def _literal_type(kind: exp.DataType) -> TrinoType:
-    if kind.this in {exp.DType.TIMESTAMP, exp.DType.TIMESTAMPTZ, exp.DType.TIMESTAMPNTZ, exp.DType.TIMESTAMPLTZ}:
-        return timestamp(0)
-    return from_sqlglot(kind)
-
-
-def _moment_literal(text: str) -> Value:
-    moment, digits, zone = read_timestamp(text)
-    sql = f"CAST('{moment.isoformat(sep=' ')}' AS TIMESTAMP)"
-    if zone is None:
-        return Value(sql, timestamp(digits))
-    name = check_zone(zone)
-    return Value(instant_sql(sql, name), zoned(digits, name))
-
-
-def _in_zone(moment: Value, zone: str) -> Value:
-    """Return a moment with another time zone; one without is taken to be in UTC."""
-    if moment.type == DATE:
-        moment = coerce(moment, timestamp(0))
-    if not moment.type.name.startswith("timestamp"):
-        raise AthenaFailure("TYPE_MISMATCH", f"Type of value must be a time or timestamp (actual {moment.type.show()})")
-    return moment.typed(moment.sql, zoned(moment.type.size or 0, zone))
-
-
-def _frame(spec: exp.WindowSpec) -> str:
-    kind = str(spec.args.get("kind") or "").upper()
-    if kind not in {"ROWS", "RANGE", "GROUPS"} or spec.args.get("exclude"):
-        raise unsupported(f"the window frame {spec.sql('trino')}")
-    start = _bound(spec.args.get("start"), spec.args.get("start_side"), kind)
-    if spec.args.get("end") is None:
-        return f"{kind} {start}"
-    return f"{kind} BETWEEN {start} AND {_bound(spec.args['end'], spec.args.get('end_side'), kind)}"
-
-
-def _bound(bound: object, side: object, kind: str) -> str:
-    side_text = f" {str(side).upper()}" if side else ""
-    if isinstance(bound, str):
-        return f"{bound.upper()}{side_text}"
-    if kind == "RANGE" or not isinstance(bound, exp.Literal) or bound.is_string or not bound.this.isdigit():
-        raise unsupported(f"the bound of a window frame: {bound} {side_text}")
-    return f"{bound.this}{side_text}"
-
 
 _Write = Callable[..., Value]
 _NODES: dict[type[exp.Expr], _Write] = {
     exp.Add: Expressions._arithmetic, exp.And: Expressions._and, exp.Anonymous: Expressions._call,
     exp.Array: Expressions._array, exp.AtTimeZone: Expressions._at_time_zone, exp.Between: Expressions._between,
     exp.Boolean: Expressions._boolean, exp.Bracket: Expressions._subscript, exp.Case: Expressions._case,
-    exp.Cast: Expressions._cast, exp.Column: Expressions._name, exp.CurrentDate: Expressions._now,
-    exp.CurrentTimestamp: Expressions._now, exp.Localtimestamp: Expressions._now, exp.DPipe: Expressions._concatenate,
+    exp.Cast: Expressions._cast, exp.Column: Expressions._name, exp.CurrentDate: Expressions.now,
+    exp.CurrentTimestamp: Expressions.now, exp.Localtimestamp: Expressions.now, exp.DPipe: Expressions._concatenate,
     exp.Div: Expressions._arithmetic, exp.Dot: Expressions._field, exp.Escape: Expressions._escape,
     exp.Exists: Expressions._exists, exp.Extract: Expressions._extract, exp.Filter: Expressions._filter,
     exp.HexString: Expressions._bytes, exp.Identifier: Expressions._argument, exp.If: Expressions._if,
@@ -682,15 +482,7 @@ _NODES: dict[type[exp.Expr], _Write] = {
     exp.NullSafeEQ: Expressions._same, exp.NullSafeNEQ: Expressions._same, exp.Or: Expressions._or,
     exp.Paren: Expressions._paren, exp.ParseJSON: Expressions._json, exp.StrPosition: Expressions._position,
     exp.Sub: Expressions._arithmetic, exp.Subquery: Expressions._subquery, exp.Substring: Expressions._substring,
-    exp.Trim: Expressions._trim, exp.TryCast: Expressions._try_cast, exp.Tuple: Expressions._row,
+    exp.Trim: Expressions._trim, exp.TryCast: Expressions._try_cast, exp.Tuple: Expressions._tuple,
     exp.Window: Expressions._window, exp.WithinGroup: Expressions._within_group,
     **dict.fromkeys(_COMPARISONS, Expressions._compare),
-}  # fmt: skip
-_SPECIAL: dict[str, _Write] = {
-    "at_timezone": Expressions._at_timezone, "coalesce": Expressions._coalesce,
-    "current_timestamp": Expressions._current_timestamp_of, "from_unixtime": Expressions._from_unixtime,
-    "grouping": Expressions._grouping, "localtimestamp": Expressions._current_timestamp_of, "mod": Expressions._mod,
-    "normalize": Expressions._normalize, "now": Expressions._now_call, "nullif": Expressions._nullif,
-    "row": Expressions._row, "try": Expressions._try, "typeof": Expressions._typeof,
-    "with_timezone": Expressions._with_timezone,
 }  # fmt: skip

@@ -13,7 +13,8 @@ from sqlglot import exp
 from local_stage.athena.catalog import CatalogTable, iceberg_columns, open_iceberg, read_table
 from local_stage.athena.failures import AthenaFailure, unsupported
 from local_stage.athena.information_schema import information_tables
-from local_stage.athena.relations import QueryWriter, View
+from local_stage.athena.relations import QueryWriter
+from local_stage.athena.rows import View
 from local_stage.athena.scans import PATH, Scan, TableName
 from local_stage.athena.session import Session
 from local_stage.athena.sources import Source, arrow_source, hive_source, iceberg_source

@@ -5,21 +5,21 @@ thing by DuckDB. A WITH is written out at each place that names it, as Trino doe
 """
 
 import datetime
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlglot import exp
 
 from local_stage.athena.calls import check_orderable
-from local_stage.athena.casts import coerce
-from local_stage.athena.expressions import Expressions, order_item
+from local_stage.athena.expressions import Expressions
 from local_stage.athena.failures import AthenaFailure, unsupported
-from local_stage.athena.grammar import parse_query
-from local_stage.athena.operators import combine, compare, unify
-from local_stage.athena.scans import Condition, Scan, TableName, conditions_of
-from local_stage.athena.types import BIGINT, UNKNOWN, TrinoType, common_type, field_sql
-from local_stage.athena.values import Field, Read, Scope, Value
+from local_stage.athena.from_clause import FromClause
+from local_stage.athena.operators import unify
+from local_stage.athena.ordering import order_item
+from local_stage.athena.rows import Catalog, Names, Rows, check_clauses, retyped
+from local_stage.athena.scans import Condition, Scan, conditions_of
+from local_stage.athena.types import common_type, field_sql
+from local_stage.athena.values import Field, Read, Scope, Value, typed_sql
 
 _MAX_DEPTH = 32
 _CLAUSES = frozenset(
@@ -41,64 +41,23 @@ _CLAUSES = frozenset(
 _SET_CLAUSES = frozenset({"this", "expression", "distinct", "with_", "order", "limit", "offset"})
 _SET_WORDS = {exp.Union: "UNION", exp.Except: "EXCEPT", exp.Intersect: "INTERSECT"}
 
-_UNUSUAL = {"sample": "TABLESAMPLE", "match": "MATCH_RECOGNIZE"}
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A view of the catalog: its query, the database in which it was made, and the columns that it had then."""
-
-    sql: str
-    database: str
-    columns: Mapping[str, TrinoType]
-
-
-class Catalog(Protocol):
-    """Knows the tables and views."""
-
-    def find(self, table: TableName) -> Mapping[str, TrinoType] | View:
-        """Return the columns of a table, hidden ones with names that begin with `$`; or a view."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """A query's text, whose columns are c0, c1..., with their names and values over whatever it reads."""
-
-    sql: str
-    names: tuple[str | None, ...]
-    values: tuple[Value, ...]
-    origins: tuple[Read | None, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Names:
-    """What FROM may name beside tables: the queries of WITH, each with the names known where it stands."""
-
-    database: str
-    queries: Mapping[str, tuple[exp.Expr, "_Names"]]
-    depth: int = 0
-
-
-@dataclass(slots=True)
-class _Relation:
-    sql: str
-    fields: list[Field]
-
 
 class QueryWriter:
     """Writes queries. After a query is written, `scans` tells what is to be read."""
 
     def __init__(self, catalog: Catalog, now: datetime.datetime) -> None:
-        self._catalog = catalog
         self._expressions = Expressions(self, now)
-        self._count = 0
-        self._origins: dict[str, Read] = {}
-        self._names = _Names("default", {})
-        self.scans: list[Scan] = []
+        self._from = FromClause(catalog, self)
+        self._names = Names("default", {})
+
+    @property
+    def scans(self) -> Sequence[Scan]:
+        """The tables that are read, one scan for each place that names one."""
+        return self._from.scans
 
     def write(self, query: exp.Expr, database: str) -> Rows:
         """Return a query for DuckDB, and note that all its columns are read."""
-        rows = self._query(query, _Names(database, {}), None)
+        rows = self.write_rows(query, Names(database, {}), None)
         for value in rows.values:
             self.mark(value.reads)
         return rows
@@ -107,7 +66,11 @@ class QueryWriter:
         """Return an expression over columns that are known."""
         return self._expressions.write(node, scope)
 
-    # what expressions ask for
+    # what expressions and FROM ask for
+
+    def condition(self, node: exp.Expr, scope: Scope, where: str) -> Value:
+        """Return an expression that has to be a boolean."""
+        return self._expressions.condition(node, scope, where)
 
     def scalar(self, query: exp.Expr, scope: Scope) -> Value:
         """Return a query of one column as a value."""
@@ -120,7 +83,7 @@ class QueryWriter:
 
     def rows(self, query: exp.Expr, scope: Scope) -> tuple[str, Sequence[Value]]:
         """Return a query within an expression, and its columns."""
-        rows = self._query(query, self._names, scope)
+        rows = self.write_rows(query, self._names, scope)
         for value in rows.values:
             self.mark(value.reads)
         return rows.sql, rows.values
@@ -132,7 +95,8 @@ class QueryWriter:
 
     # queries
 
-    def _query(self, node: exp.Expr, names: _Names, outer: Scope | None) -> Rows:
+    def write_rows(self, node: exp.Expr, names: Names, outer: Scope | None) -> Rows:
+        """Return a query that stands where these names are known, and the columns of the queries around it."""
         if names.depth > _MAX_DEPTH:
             raise AthenaFailure("VIEW_IS_RECURSIVE", "queries are nested too deeply")
         before, self._names = self._names, names
@@ -151,7 +115,7 @@ class QueryWriter:
         finally:
             self._names = before
 
-    def _with(self, node: exp.Expr, names: _Names) -> _Names:
+    def _with(self, node: exp.Expr, names: Names) -> Names:
         clause = node.args.get("with_")
         if clause is None:
             return names
@@ -162,16 +126,16 @@ class QueryWriter:
             known = replace(known, queries={**known.queries, query.alias: (query, known)})
         return known
 
-    def _parenthesized(self, node: exp.Subquery, names: _Names, outer: Scope | None) -> Rows:
-        _check_clauses(node, frozenset({"this", "with_", "order", "limit", "offset", "alias"}))
+    def _parenthesized(self, node: exp.Subquery, names: Names, outer: Scope | None) -> Rows:
+        check_clauses(node, frozenset({"this", "with_", "order", "limit", "offset", "alias"}))
         if node.args.get("with_"):
             names = self._with(node, names)
-        rows = self._query(node.this, names, outer)
+        rows = self.write_rows(node.this, names, outer)
         return self._ordered(rows, node, outer) if _has_order(node) else rows
 
-    def _set_operation(self, node: exp.SetOperation, names: _Names, outer: Scope | None) -> Rows:
-        _check_clauses(node, _SET_CLAUSES)
-        sides = [self._query(node.args[name], names, outer) for name in ("this", "expression")]
+    def _set_operation(self, node: exp.SetOperation, names: Names, outer: Scope | None) -> Rows:
+        check_clauses(node, _SET_CLAUSES)
+        sides = [self.write_rows(node.args[name], names, outer) for name in ("this", "expression")]
         one, other = sides
         if len(one.values) != len(other.values):
             word = _SET_WORDS[type(node)]
@@ -194,7 +158,7 @@ class QueryWriter:
             for value in (*one.values, *other.values):
                 self.mark(value.reads)
         word = _SET_WORDS[type(node)] + (" ALL" if every else "")
-        sql = f" {word} ".join(f"({_retyped(side, kinds)})" for side in sides)
+        sql = f" {word} ".join(f"({retyped(side, kinds)})" for side in sides)
         pairs = zip(one.values, other.values, kinds, strict=True)
         values = tuple(Value(f"c{n}", kind, left.reads | right.reads) for n, (left, right, kind) in enumerate(pairs))
         return self._ordered(Rows(sql, one.names, values), node, outer)
@@ -203,7 +167,7 @@ class QueryWriter:
         """Put ORDER BY, OFFSET and LIMIT after a query whose columns alone they may name."""
         if not _has_order(node):
             return rows
-        name = self._new_name()
+        name = self._from.new_name()
         fields = tuple(
             Field((), column, replace(value, sql=f"{name}.c{number}"))
             for number, (column, value) in enumerate(zip(rows.names, rows.values, strict=True))
@@ -233,9 +197,9 @@ class QueryWriter:
         values_out = tuple(Value(f"c{n}", column[0].type) for n, column in enumerate(columns))
         return Rows(sql, (None,) * len(columns), values_out)
 
-    def _select(self, node: exp.Select, names: _Names, outer: Scope | None) -> Rows:
-        _check_clauses(node, _CLAUSES)
-        relation = self._from(node, names, outer)
+    def _select(self, node: exp.Select, names: Names, outer: Scope | None) -> Rows:
+        check_clauses(node, _CLAUSES)
+        relation = self._from.write(node, names, outer)
         windows = {window.this.name: window for window in node.args.get("windows") or []}
         scope = Scope(tuple(relation.fields), outer, windows=windows)
         where = self._where(node, scope)
@@ -253,12 +217,12 @@ class QueryWriter:
             for value in items:
                 self.mark(value.reads)
         order = self._order(node, items, columns, scope, distinct=distinct is not None)
-        shown = ", ".join(f"{_typed(value)} AS c{number}" for number, value in enumerate(items))
+        shown = ", ".join(f"{typed_sql(value)} AS c{number}" for number, value in enumerate(items))
         source = f" FROM {relation.sql}" if relation.sql else ""
         word = "SELECT DISTINCT" if distinct is not None else "SELECT"
         sql = f"{word} {shown}{source}{where}{group}{having}{order}{_limit(node)}"
         plain = not grouped and not node.args.get("limit") and not node.args.get("offset") and not node.find(exp.Window)
-        origins = tuple(self._origins.get(value.sql) if plain else None for value in items)
+        origins = tuple(self._from.origins.get(value.sql) if plain else None for value in items)
         return Rows(sql, tuple(columns), tuple(items), origins)
 
     def _where(self, node: exp.Select, scope: Scope) -> str:
@@ -279,8 +243,8 @@ class QueryWriter:
                 known = self._expressions.write(column, here)
             except AthenaFailure:
                 continue  # of a query around this one, or a field of a row
-            if known.sql in self._origins:
-                origins[id(column)] = self._origins[known.sql]
+            if known.sql in self._from.origins:
+                origins[id(column)] = self._from.origins[known.sql]
         for (number, column_name), operator, values in conditions_of(clause.this, origins):
             self.scans[number].conditions.append(Condition(column_name, operator, values))
         return f" WHERE {value.sql}"
@@ -371,280 +335,6 @@ class QueryWriter:
 
     # FROM
 
-    def _from(self, node: exp.Select, names: _Names, outer: Scope | None) -> _Relation:
-        clause = node.args.get("from_")
-        if clause is None:
-            if node.args.get("joins"):
-                raise AthenaFailure("SYNTAX_ERROR", "mismatched input 'JOIN'")
-            return _Relation("", [])
-        relation = self._source(clause.this, names, outer, ())
-        since_comma = 0
-        for join in [*(clause.this.args.get("joins") or []), *(node.args.get("joins") or [])]:
-            _check_clauses(join, frozenset({"this", "on", "using", "kind", "side", "method"}))
-            if _is_comma(join):
-                since_comma = len(relation.fields)
-            relation = self._join(relation, join, names, outer, since_comma)
-        return relation
-
-    def _join(self, left: _Relation, join: exp.Join, names: _Names, outer: Scope | None, since_comma: int) -> _Relation:
-        kind, side, method = (str(join.args.get(name) or "").upper() for name in ("kind", "side", "method"))
-        if method or kind not in {"", "INNER", "CROSS", "OUTER"}:
-            raise unsupported(f"{method} {kind} JOIN".strip())
-        lateral = isinstance(join.this, exp.Unnest | exp.Lateral)
-        right = self._source(join.this, names, outer, left.fields)
-        fields = [*left.fields, *right.fields]
-        if _is_comma(join) or kind == "CROSS":
-            return _Relation(f"{left.sql} CROSS JOIN {right.sql}", fields)
-        if since_comma and side in {"RIGHT", "FULL"}:
-            raise unsupported(f"{side} JOIN after a comma")
-        if lateral and (side not in {"", "LEFT"} or not _is_true(join.args.get("on"))):
-            raise AthenaFailure(
-                "NOT_SUPPORTED", f"{side} JOIN involving UNNEST is only supported with condition ON TRUE"
-            )
-        words = f"{side} JOIN" if side else "JOIN"
-        if join.args.get("using"):
-            return self._join_using(left, right, [part.name for part in join.args["using"]], words, side)
-        if join.args.get("on") is None:
-            raise AthenaFailure("SYNTAX_ERROR", "mismatched input: JOIN without ON or USING")
-        scope = Scope(tuple(fields[since_comma:]), outer)
-        value = self._expressions.condition(join.args["on"], scope, "JOIN ON clause")
-        self.mark(value.reads)
-        return _Relation(f"{left.sql} {words} {right.sql} ON {value.sql}", fields)
-
-    def _join_using(self, left: _Relation, right: _Relation, using: Sequence[str], words: str, side: str) -> _Relation:
-        tests, merged = [], []
-        for name in using:
-            one, other = (self._only(relation.fields, name) for relation in (left, right))
-            tests.append(compare("=", one.value, other.value))
-            first, second = unify([one.value, other.value], "JOIN USING")
-            chosen = {"": first.sql, "LEFT": first.sql, "RIGHT": second.sql}.get(
-                side, f"coalesce({first.sql}, {second.sql})"
-            )
-            merged.append(Field((), name, combine(first.type, chosen, first, second)))
-        for test in tests:
-            self.mark(test.reads)
-        rest = [field for field in (*left.fields, *right.fields) if field.name not in using]
-        return _Relation(
-            f"{left.sql} {words} {right.sql} ON {' AND '.join(test.sql for test in tests)}", [*merged, *rest]
-        )
-
-    @staticmethod
-    def _only(fields: Sequence[Field], name: str) -> Field:
-        found = [field for field in fields if field.name == name]
-        if len(found) != 1:
-            code = "AMBIGUOUS_NAME" if found else "COLUMN_NOT_FOUND"
-            raise AthenaFailure(code, f"Column '{name}' is {'ambiguous' if found else 'missing'} in a side of the join")
-        return found[0]
-
-    def _source(self, node: exp.Expr, names: _Names, outer: Scope | None, before: Sequence[Field]) -> _Relation:
-        for unwanted in (
-            "sample",
-            "pivots",
-            "hints",
-            "ordinality",
-            "when",
-            "only",
-            "partition",
-            "changes",
-            "rows_from",
-            "match",
-        ):
-            if node.args.get(unwanted):
-                raise unsupported(_UNUSUAL.get(unwanted, unwanted.upper()))
-        alias = node.args.get("alias")
-        given = [column.name for column in alias.columns] if alias is not None else []
-        qualifier = alias.name if alias is not None else ""
-        if isinstance(node, exp.Unnest):
-            return self._unnest(node, qualifier, given, Scope(tuple(before), outer))
-        if isinstance(node, exp.Lateral):
-            if not isinstance(node.this, exp.Subquery):
-                raise unsupported(node.sql("trino"))
-            rows = self._query(node.this, names, Scope(tuple(before), outer))
-            return self._named(rows, qualifier, given, lateral=True)
-        if isinstance(node, exp.Table):
-            return self._table(node, names, qualifier, given)
-        if isinstance(node, exp.Paren):
-            return self._source(node.this, names, outer, before)
-        if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Table):
-            if qualifier:
-                raise unsupported(f"an alias of joined tables: {qualifier}")
-            inner = exp.Select(from_=exp.From(this=node.this), joins=[])
-            return self._from(inner, names, outer)
-        if isinstance(node, exp.Values | exp.Subquery | exp.Query):
-            return self._named(self._query(node, names, outer), qualifier, given)
-        raise unsupported(node.sql("trino"))
-
-    def _named(self, rows: Rows, qualifier: str, given: Sequence[str], *, lateral: bool = False) -> _Relation:
-        if given and len(given) != len(rows.values):
-            raise _other_count(len(given), qualifier, len(rows.values))
-        name = self._new_name()
-        fields = []
-        for number, value in enumerate(rows.values):
-            text = f"{name}.c{number}"
-            fields.append(
-                Field(
-                    (qualifier,), given[number] if given else rows.names[number], Value(text, value.type, value.reads)
-                )
-            )
-            if rows.origins and rows.origins[number] is not None:
-                self._origins[text] = rows.origins[number]  # type: ignore[assignment]
-        return _Relation(f"{'LATERAL ' if lateral else ''}({rows.sql}) {name}", fields)
-
-    def _table(self, node: exp.Table, names: _Names, qualifier: str, given: Sequence[str]) -> _Relation:
-        if not isinstance(node.this, exp.Identifier):
-            name = node.this.name if isinstance(node.this, exp.Anonymous) else node.this.sql("trino")
-            raise unsupported(f"the table function {name}")
-        name, database, catalog = node.name, node.db, node.catalog
-        if not database and name in names.queries:
-            query, known = names.queries[name]
-            alias = query.args["alias"]
-            columns = [column.name for column in alias.columns]
-            rows = self._query(query.this, replace(known, depth=names.depth + 1), None)
-            if columns:
-                if len(columns) != len(rows.names):
-                    raise AthenaFailure(
-                        "MISMATCHED_COLUMN_ALIASES", f"WITH {name}: {len(columns)} names, {len(rows.names)} columns"
-                    )
-                rows = replace(rows, names=tuple(columns))
-            return self._named(rows, qualifier or name, given)
-        if catalog not in {"", "awsdatacatalog"}:
-            raise unsupported(f"queries over the catalog {catalog}")
-        table = TableName(database or names.database, name, node.args.get("version"))
-        found = self._catalog.find(table)
-        if isinstance(found, View):
-            return self._view(found, table, names, qualifier, given)
-        return self._scan(found, table, qualifier, given)
-
-    def _view(self, view: View, table: TableName, names: _Names, qualifier: str, given: Sequence[str]) -> _Relation:
-        rows = self._query(parse_query(view.sql), _Names(view.database, {}, names.depth + 1), None)
-        if len(rows.values) != len(view.columns):
-            raise AthenaFailure(
-                "VIEW_IS_STALE", f"View '{table.database}.{table.name}' is stale; it must be re-created"
-            )
-        values = []
-        for value, kind in zip(rows.values, view.columns.values(), strict=True):
-            try:
-                values.append(coerce(value, kind))
-            except AthenaFailure:
-                raise AthenaFailure(
-                    "VIEW_IS_STALE", f"View '{table.database}.{table.name}' is stale; it must be re-created"
-                ) from None
-        rows = replace(
-            rows, sql=_retyped(rows, [value.type for value in values]), values=tuple(values), names=tuple(view.columns)
-        )
-        relation = self._named(rows, qualifier or table.name, given)
-        qualifiers = (qualifier,) if qualifier else (table.database, table.name)
-        return _Relation(relation.sql, [replace(field, qualifiers=qualifiers) for field in relation.fields])
-
-    def _scan(
-        self, columns: Mapping[str, TrinoType], table: TableName, qualifier: str, given: Sequence[str]
-    ) -> _Relation:
-        scan = Scan(len(self.scans), table, dict(columns))
-        self.scans.append(scan)
-        qualifiers = (qualifier,) if qualifier else ("awsdatacatalog", table.database, table.name)
-        fields = []
-        shown = [name for name in columns if not name.startswith("$")]
-        if given and len(given) != len(shown):
-            raise _other_count(len(given), table.name, len(shown))
-        renamed = dict(zip(shown, given, strict=True)) if given else {}
-        for name, kind in columns.items():
-            read = (scan.number, name)
-            text = scan.column_sql(name)
-            self._origins[text] = read
-            value = Value(text, kind, frozenset([read]))
-            fields.append(Field(qualifiers, renamed.get(name, name), value, hidden=name.startswith("$")))
-        return _Relation(scan.view, fields)
-
-    def _unnest(self, node: exp.Unnest, qualifier: str, given: Sequence[str], scope: Scope) -> _Relation:
-        names = list(given)
-        offset = node.args.get("offset")
-        ordinal: str | None = None
-        if isinstance(offset, exp.Identifier):
-            ordinal = offset.name
-        values = [self._expressions.write(part, scope) for part in node.expressions]
-        for value in values:
-            self.mark(value.reads)
-        inner, columns, lists = self._new_name(), [], []
-        for value in values:
-            lists += _lists_of(value)
-            columns += _columns_of(value, f"{inner}.u{len(lists) - 1}", f"{inner}.u{len(lists) - 2}")
-        longest = f"greatest({', '.join(f'coalesce(len({one}), 0)' for one in lists)}, 0)"
-        parts = [f"unnest({one}) AS u{number}" for number, one in enumerate(lists)]
-        parts.append(f"unnest(range(1, {longest} + 1)) AS o")
-        reads = frozenset().union(*(value.reads for value in values))
-        fields_out = [Value(text, kind, reads) for text, kind in columns]
-        if offset:
-            fields_out.append(Value(f"{inner}.o", BIGINT, reads))
-            if names:
-                names.append(ordinal or "")
-        if names and len(names) != len(fields_out):
-            raise _other_count(len(names), qualifier, len(fields_out))
-        shown = ", ".join(f"{value.sql} AS c{number}" for number, value in enumerate(fields_out))
-        sql = f"SELECT {shown} FROM (SELECT {', '.join(parts)}) {inner}"  # noqa: S608 - likewise
-        outputs = tuple(Value(f"c{number}", value.type, value.reads) for number, value in enumerate(fields_out))
-        own = tuple(names) if names else tuple(None for _ in outputs)
-        return self._named(Rows(sql, own, outputs), qualifier, (), lateral=True)
-
-    def _new_name(self) -> str:
-        self._count += 1
-        return f"r{self._count}"
-
-
-def as_wanted(rows: Rows, kinds: Sequence[TrinoType]) -> Rows:
-    """Return a query with its columns as ones of the types of a table that it is written into.
-
-    Raises:
-        AthenaFailure: TYPE_MISMATCH, they are not as many, or are not turned into them without being asked.
-    """
-    given = [value.type for value in rows.values]
-    try:
-        if len(given) != len(kinds):
-            raise AthenaFailure("TYPE_MISMATCH", "not as many")
-        values = tuple(coerce(value, kind) for value, kind in zip(rows.values, kinds, strict=True))
-    except AthenaFailure:
-        shown = [", ".join(kind.show() for kind in one) for one in (kinds, given)]
-        raise AthenaFailure(
-            "TYPE_MISMATCH", f"Insert query has mismatched column types: Table: [{shown[0]}], Query: [{shown[1]}]"
-        ) from None
-    return replace(rows, sql=_retyped(rows, kinds), values=values)
-
-
-def _other_count(given: int, name: str, count: int) -> AthenaFailure:
-    return AthenaFailure(
-        "MISMATCHED_COLUMN_ALIASES", f"Column alias list has {given} entries but '{name}' has {count} columns available"
-    )
-
-
-def _lists_of(value: Value) -> list[str]:
-    if value.type.name == "map":
-        return [f"map_keys({value.sql})", f"map_values({value.sql})"]
-    if value.type.name != "array":
-        raise AthenaFailure("INVALID_FUNCTION_ARGUMENT", f"Cannot unnest type: {value.type.show()}")
-    return [value.sql]
-
-
-def _columns_of(value: Value, last: str, before: str) -> list[tuple[str, TrinoType]]:
-    if value.type.name == "map":
-        return [(before, value.type.arguments[0]), (last, value.type.element)]
-    element = value.type.element
-    if element.name == "row":
-        return [(field_sql(last, number), kind) for number, kind in enumerate(element.arguments, 1)]
-    return [(last, element)]
-
-
-def _retyped(rows: Rows, kinds: Sequence[TrinoType]) -> str:
-    """Return a query with its columns as ones of other types."""
-    if all(
-        value.type.duckdb() == kind.duckdb() and value.type != UNKNOWN
-        for value, kind in zip(rows.values, kinds, strict=True)
-    ):
-        return rows.sql
-    parts = [
-        f"{coerce(Value(f's.c{number}', value.type), kind).sql} AS c{number}"
-        for number, (value, kind) in enumerate(zip(rows.values, kinds, strict=True))
-    ]
-    return f"SELECT {', '.join(parts)} FROM ({rows.sql}) s"  # noqa: S608 - likewise
-
 
 def _expand(item: exp.Expr, scope: Scope) -> list[Field]:
     star = item if isinstance(item, exp.Star) else item.this
@@ -680,14 +370,6 @@ def _ordinal(node: exp.Literal, count: int) -> int:
     return place - 1
 
 
-def _is_comma(join: exp.Join) -> bool:
-    return not any(join.args.get(name) for name in ("kind", "side", "method", "on", "using"))
-
-
-def _is_true(node: exp.Expr | None) -> bool:
-    return isinstance(node, exp.Boolean) and bool(node.this)
-
-
 def _has_order(node: exp.Expr) -> bool:
     return any(node.args.get(name) is not None for name in ("order", "limit", "offset"))
 
@@ -713,14 +395,3 @@ def _count(node: exp.Expr) -> int:
     if not isinstance(node, exp.Literal) or not node.is_int:
         raise AthenaFailure("SYNTAX_ERROR", f"mismatched input: {node.sql('trino')}: an integer is expected")
     return int(node.this)
-
-
-def _typed(value: Value) -> str:
-    return f"CAST(NULL AS {value.type.duckdb()})" if value.sql == "NULL" else value.sql
-
-
-def _check_clauses(node: exp.Expr, known: frozenset[str]) -> None:
-    """Refuse what a node carries that is not looked at."""
-    for name, value in node.args.items():
-        if value and name not in known:
-            raise unsupported(_UNUSUAL.get(name, f"{name.strip('_').upper()} in {type(node).__name__.upper()}"))

@@ -15,8 +15,9 @@ from sqlglot import exp
 from local_stage.athena.engine import define_functions
 from local_stage.athena.failures import AthenaFailure, unsupported
 from local_stage.athena.grammar import parse_query
-from local_stage.athena.relations import QueryWriter, View, as_wanted
+from local_stage.athena.relations import QueryWriter
 from local_stage.athena.results import Column
+from local_stage.athena.rows import View, as_wanted
 from local_stage.athena.scans import Scan, TableName
 from local_stage.athena.sources import Source
 from local_stage.athena.types import TrinoType, athena_type
@@ -104,7 +105,7 @@ class Session:
         """Return the columns of a query without running it."""
         return self._write(parse_query(sql), None)[1]
 
-    def _write(self, query: exp.Expr, wanted: Sequence[TrinoType] | None) -> tuple[str, list[Column], list[Scan]]:
+    def _write(self, query: exp.Expr, wanted: Sequence[TrinoType] | None) -> tuple[str, list[Column], Sequence[Scan]]:
         writer = QueryWriter(self._catalog, self._now)
         rows = writer.write(query, self._database)
         if wanted is not None:

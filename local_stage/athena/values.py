@@ -57,3 +57,8 @@ def quote(text: str) -> str:
 def name_sql(name: str) -> str:
     """Return a name as an identifier."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def typed_sql(value: Value) -> str:
+    """Return a value's text, NULL with its type."""
+    return f"CAST(NULL AS {value.type.duckdb()})" if value.sql == "NULL" else value.sql

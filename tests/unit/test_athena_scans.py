@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from local_stage.athena.relations import View
+from local_stage.athena.rows import View
 from local_stage.athena.scans import Condition
 from local_stage.athena.sources import scanned_bytes
 from local_stage.athena.types import BIGINT, VARCHAR

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 
 from local_stage.athena.failures import AthenaFailure
-from local_stage.athena.relations import View
 from local_stage.athena.results import as_text
+from local_stage.athena.rows import View
 from local_stage.athena.scans import Scan, TableName
 from local_stage.athena.session import Session
 from local_stage.athena.sources import Source, arrow_source
