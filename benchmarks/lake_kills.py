@@ -9,6 +9,7 @@ with 1 where one is missed.
 
 import argparse
 import json
+import logging
 import os
 import random
 import signal
@@ -162,6 +163,7 @@ def _count(endpoint: str, table: str) -> "Counter[tuple[str, str]]":
 
 @contextmanager
 def _catalog(folder: Path) -> Iterator[str]:
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line a request
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
