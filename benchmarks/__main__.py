@@ -13,6 +13,7 @@ TRIO = DATA / "trio_b37"
 def main() -> int:
     """Run all; 1 where one missed its limit."""
     missed = run_benchmark("validate")
+    missed |= run_benchmark("lake_load")
     missed |= run_benchmark("audit")
     if not HG002.exists():
         sys.stderr.write(f"skipped: the real HG002 slice is not at {HG002}\n")
@@ -22,6 +23,8 @@ def main() -> int:
     missed |= run_benchmark("overhead", str(HG002))
     missed |= run_benchmark("annotation", str(DATA))
     missed |= run_benchmark("kills", str(HG002))
+    missed |= run_benchmark("lake_kills")
+    missed |= run_benchmark("lake_query", str(HG002_TRUTH))
     missed |= run_benchmark("analysis", str(HG002_TRUTH))
     return int(missed)
 
