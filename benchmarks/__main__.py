@@ -22,6 +22,7 @@ def main() -> int:
     missed |= run_benchmark("accuracy", str(HG002), *simulated, "--trio", str(TRIO))
     missed |= run_benchmark("overhead", str(HG002))
     missed |= run_benchmark("annotation", str(DATA))
+    missed |= run_benchmark("lake_agreement", str(DATA))
     missed |= run_benchmark("kills", str(HG002))
     missed |= run_benchmark("lake_kills")
     missed |= run_benchmark("lake_query", str(HG002_TRUTH))
