@@ -17,6 +17,7 @@ from pyiceberg.table.refs import SnapshotRefType
 
 from strandline.aws.lake import Lake, keep_other_rows, replace_files
 from strandline.aws.lake_files import DataFileWriter, range_of, read_rows
+from strandline.aws.lake_gold import EVERY_SAMPLE
 from strandline.lake.layout import (
     MOST_STREAMS,
     ROWS_PER_FILE,
@@ -124,9 +125,9 @@ def expire(lake: Lake, older_than: datetime) -> list[Expired]:
 def erase_subject(lake: Lake, subject_id: str) -> dict[str, int]:
     """Take every row of a subject's samples out of every table, and return how many there were in each.
 
-    Snapshots from before still have them until they expire; frozen cohorts lose theirs. The samples table comes last:
-    by it the rest is found where an earlier run was cut short. Frequencies that counted the subject have to be made
-    anew.
+    Frequencies of the cohorts that counted the subject go as a whole, until they are made anew: of a rare allele they
+    tell that somebody has it. Snapshots from before still have the rows until they expire; frozen cohorts lose theirs.
+    The samples table comes last: by it the rest is found where an earlier run was cut short.
 
     Raises:
         TemporaryError: `lake_contended`.
@@ -134,6 +135,9 @@ def erase_subject(lake: Lake, subject_id: str) -> dict[str, int]:
     found = lake.load("samples").scan(row_filter=EqualTo(term=Reference("subject_id"), value=subject_id)).to_arrow()
     values = {name: frozenset(found[name].to_pylist()) for name in ("submission_id", "sample_id")}
     erased: dict[str, int] = {}
+    if values["sample_id"]:
+        counted = partial(_erase, column="cohort", values=_cohorts_with(lake, values["sample_id"]))
+        erased["cohort_frequencies"] = lake.commit("cohort_frequencies", counted)
     for name in [*(name for name in lake_tables() if name != "samples"), "samples"]:
         columns = {column.name for column in lake_tables()[name].columns}
         column = next((column for column in values if column in columns), None)
@@ -211,6 +215,12 @@ def _erase(table: "Table", *, column: str, values: frozenset[str]) -> int:
         replace_files(table, old, kept, of=In(term=Reference(column), literals=values))
         _drop_tags(table)
     return sum(file.record_count for file in old) - sum(file.record_count for file in kept)
+
+
+def _cohorts_with(lake: Lake, sample_ids: frozenset[str]) -> frozenset[str]:
+    """Return the cohorts that any of the samples may have been counted in."""
+    rows = lake.load("cohorts").scan(selected_fields=("cohort", "sample_id")).to_arrow().to_pylist()
+    return frozenset({EVERY_SAMPLE, *(row["cohort"] for row in rows if row["sample_id"] in sample_ids)})
 
 
 def _drop_tags(table: "Table") -> None:

@@ -80,6 +80,18 @@ def test_a_cohort_that_was_never_frozen_is_refused(lake):
         refresh(lake, "nobody")
 
 
+def test_frequencies_that_counted_an_erased_subject_are_gone_until_they_are_made_anew(lake):
+    load(lake, "A", [10], subject="PT1")
+    load(lake, "B", [20], subject="PT2")
+    freeze(lake, "second", "SELECT ...", ["B"], now=NOW)
+    refresh(lake)
+    refresh(lake, "second")
+    assert erase_subject(lake, "PT1")["cohort_frequencies"] == 4
+    assert (counts(lake, "all"), counts(lake, "second")) == ([], both((20, 1, 2)))
+    refresh(lake)
+    assert counts(lake, "all") == both((20, 1, 2))
+
+
 def test_an_erased_subject_is_no_longer_kept_by_a_frozen_cohort(lake):
     load(lake, "A", [10], subject="PT1")
     load(lake, "B", [10], subject="PT2")
