@@ -73,9 +73,7 @@ def erase(
     erased = erase_subject(connect(stage).lake, subject_id)
     print_rows(("table", "erased_rows"), list(erased.items()), form)
     if erased:
-        say(
-            "older snapshots hold these rows still, and frequencies are gone: run 'strandline lake expire' and 'refresh'"
-        )
+        say("older snapshots hold these rows still: run 'strandline lake expire', and 'refresh' to count anew")
     else:
         say("nothing of this subject is in the lake")
 
