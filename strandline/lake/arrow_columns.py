@@ -25,11 +25,6 @@ def coded(codes: NDArray[np.int32], known: pa.Array, is_there: NDArray[np.bool_]
     return pa.DictionaryArray.from_arrays(numbers(codes, is_there), known, safe=False)
 
 
-def constant(value: str, length: int) -> pa.DictionaryArray:
-    """Return a column of one text."""
-    return coded(np.zeros(length, np.int32), pa.array([value], pa.string()))
-
-
 def strings(text: Bytes, starts: Places, ends: Places, is_there: NDArray[np.bool_] | None = None) -> pa.Array:
     """Return a column of texts that stand in a block of UTF-8."""
     offsets = np.empty(len(starts) + 1, np.int32)
@@ -77,8 +72,11 @@ def with_plain_keys(column: pa.MapArray) -> pa.MapArray:
 
 
 def texts(values: Sequence[str]) -> pa.Array:
-    """Return a column of texts."""
-    return pa.array(values, pa.string())
+    """Return a column of texts; `pa.array` would load pandas to see whether they are of it."""
+    encoded = [value.encode() for value in values]
+    offsets = np.zeros(len(encoded) + 1, np.int32)
+    np.cumsum([len(value) for value in encoded], out=offsets[1:])
+    return string_column(offsets, np.frombuffer(b"".join(encoded), np.uint8))
 
 
 def _array(
