@@ -55,6 +55,8 @@ _FORMS: dict[str, Sequence[Form]] = {
     for name, forms in table.items()
 }
 
+RUN = frozenset(_FORMS)
+
 
 def forms_of(name: str) -> Sequence[Form]:
     """Return the forms of a function.

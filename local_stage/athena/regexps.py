@@ -11,11 +11,12 @@ from functools import lru_cache
 
 from local_stage.athena.failures import AthenaFailure, unsupported
 
-_ESCAPES = frozenset("dDwWsSbBAntrf" + string.punctuation)
-_ASCII_ONLY = frozenset("dDwWsSbB")
+_ESCAPES = frozenset("dDwWsSbAntrf" + string.punctuation)
+_ASCII_ONLY = frozenset("dDwWsSb")
 _QUANTIFIER = re.compile(r"\{\d+(,\d*)?\}", re.ASCII)
 _GROUP = re.compile(r"\(\?(?::|=|!|<=|<!|[is]+\)|[is]+:|<([A-Za-z][A-Za-z0-9]*)>)?", re.ASCII)
 _REFERENCE = re.compile(r"\\(.)|\$(\d)|\$\{([A-Za-z][A-Za-z0-9]*)\}|(\$)|([^$\\]+)", re.ASCII | re.DOTALL)
+_NOT_PLAIN = re.compile(r"\(\?(?!:)|\\[sSA\d]|\{\d{3}")
 _SAMPLE = string.printable * 2
 
 
@@ -105,11 +106,20 @@ def _class(pattern: str, start: int) -> str:
             raise unsupported(f"the pattern {pattern}, for its class at {start + 1}")
         if character == "\\":
             step = _escape(pattern, place)
-            if step[1] in "bBA" or step[1].isdigit():
+            if step[1] in "bA" or step[1].isdigit():
                 raise unsupported(f"the pattern {pattern}, for its {step}")
             place += 1
         place += 1
     raise AthenaFailure("INVALID_FUNCTION_ARGUMENT", f"{pattern}: a class is not closed")
+
+
+def is_plain(pattern: str) -> bool:
+    """Tell whether a pattern means the same to RE2, over ASCII text of one line: nothing that looks around or back.
+
+    Source: https://github.com/google/re2/wiki/Syntax
+    """
+    read_pattern(pattern)
+    return _NOT_PLAIN.search(pattern) is None
 
 
 def like(text: str, pattern: str) -> bool:

@@ -3,9 +3,13 @@
 The names are those of `StandardErrorCode` of Trino's SPI; which query has which follows from https://trino.io/docs/current/.
 """
 
+from pathlib import Path
+
 import pytest
 
 from local_stage.athena.failures import AthenaFailure
+from local_stage.athena.function_names import NOT_RUN, RUN
+from local_stage.athena.special_calls import SPECIAL_CALLS
 from tests.unit.trino_sessions import answer
 
 
@@ -171,6 +175,24 @@ from tests.unit.trino_sessions import answer
 def test_a_query_that_is_wrong_or_cannot_be_run_fails_by_name(sql, failure):
     with pytest.raises(AthenaFailure, match=f"^{failure}"):
         answer(sql)
+
+
+# the names on https://trino.io/docs/current/functions/list.html, without those of geospatial and machine learning
+NAMES = frozenset(Path(__file__).with_name("trino_functions.txt").read_text().split())
+
+
+def test_every_function_of_trino_is_run_or_refused_by_name():
+    run = RUN | set(SPECIAL_CALLS) | {"trim"}
+
+    assert {name for name in NAMES if name not in run and name not in NOT_RUN} == set()
+    assert run & NOT_RUN == set()
+
+
+def test_no_function_is_run_that_trino_does_not_have():
+    of_the_grammar = {"current_timestamp", "localtimestamp", "grouping", "row"}
+    beside_the_list = {"bitwise_xor_agg"}  # aggregate.html has it
+
+    assert (RUN | set(SPECIAL_CALLS)) - NAMES == of_the_grammar | beside_the_list
 
 
 def test_parameters_that_are_too_few_are_refused():
