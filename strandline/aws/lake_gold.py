@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from strandline.aws.lake import Lake
-from strandline.aws.lake_files import range_of, read_rows
+from strandline.aws.lake_files import range_of, read_in_order
 from strandline.errors import RejectedInputError
 from strandline.lake.frequencies import (
     COUNTED_COLUMNS,
@@ -177,7 +177,8 @@ def _rows_by_position(variants: "Table", contig: str, chosen: _Chosen) -> Iterat
     size = rows_per_batch(len(runs))
     submissions = pa.array(chosen.submissions, pa.string())
     streams = [
-        (rows for file in run for rows in read_rows(variants, file.file, size, columns=COUNTED_COLUMNS)) for run in runs
+        (rows for file in run for rows in read_in_order(variants, file.file, "position", size, columns=COUNTED_COLUMNS))
+        for run in runs
     ]
     for rows in merge_sorted(streams, ("position",)):
         yield rows.filter(pc.is_in(rows["submission_id"], submissions))

@@ -16,7 +16,7 @@ from pyiceberg.expressions import EqualTo, In, Reference
 from pyiceberg.table.refs import SnapshotRefType
 
 from strandline.aws.lake import Lake, keep_other_rows, replace_files
-from strandline.aws.lake_files import DataFileWriter, range_of, read_rows
+from strandline.aws.lake_files import DataFileWriter, range_of, read_in_order
 from strandline.aws.lake_gold import EVERY_SAMPLE
 from strandline.lake.layout import (
     MOST_STREAMS,
@@ -184,7 +184,7 @@ def _merge(table: "Table", *, partition: "Record", most_runs: int) -> int:
         return 0
     writer = DataFileWriter(table, definition)
     size = rows_per_batch(len(chosen)) if merging.by_place else ROWS_PER_FILE
-    streams = [_read_run(table, run, size) for run in chosen]
+    streams = [_read_run(table, run, merging.keys[0], size) for run in chosen]
     if not merging.by_place:  # files of several samples may be in another order, and are small
         streams = [sort_pieces(stream, merging.keys, definition.arrow_schema()) for stream in streams]
     for rows in merge_sorted(streams, merging.keys):
@@ -195,9 +195,9 @@ def _merge(table: "Table", *, partition: "Record", most_runs: int) -> int:
     return writer.rows
 
 
-def _read_run(table: "Table", run: list[FileRange], rows: int) -> "Iterator[pa.Table]":
+def _read_run(table: "Table", run: list[FileRange], key: str, rows: int) -> "Iterator[pa.Table]":
     for file in run:
-        yield from read_rows(table, file.file, rows)
+        yield from read_in_order(table, file.file, key, rows)
 
 
 def _partitions(table: "Table") -> "list[Record]":

@@ -88,6 +88,18 @@ def test_small_files_of_single_samples_are_put_together_once_they_are_many(lake,
     assert found(lake) == found(lake, "sample_variants") == expected(**{**samples, "B": [30]})
 
 
+def test_rows_that_another_writer_left_out_of_order_are_merged_too(lake):
+    load(lake, "A", [10, 20])
+    rows = rows_of("B", [30, 5, 15])
+    lake.load("variants").append(rows.sort_by([("contig", "ascending"), ("position", "descending")]))
+    compact(lake, most_runs=1)
+    assert found(lake) == expected(A=[10, 20], B=[5, 15, 30])
+    assert compact(lake, most_runs=1).rows_written == 0
+    table = lake.load("variants")
+    for task in table.scan().plan_files():
+        assert read_column(table, task, "position").to_pylist() == [5, 10, 15, 20, 30]
+
+
 def test_several_samples_of_one_submission_lie_by_sample_in_the_copy(lake):
     by_position = pa.concat_tables([rows_of(sample, [at]) for at in (10, 20) for sample in "BA"])
     lake.replace_rows("variants", "s-A", lambda: [by_position])
