@@ -52,24 +52,35 @@ class Session:
         self._catalog = catalog
         self._database = database
         self._now = now
-        self._connection = duckdb.connect(":memory:")
+        self._spill = spill
+        self._connection: duckdb.DuckDBPyConnection | None = None
         self._cancelled = threading.Event()
         self._refusals: list[AthenaFailure] = []
         self.scanned_bytes = 0
         self.scan_limit_bytes: int | None = None
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        """Open DuckDB: not before a query is understood, as many are not."""
+        connection = duckdb.connect(":memory:")
+        self._connection = connection
         threads = max(1, min(4, (os.cpu_count() or 1)))
-        self._connection.execute(f"SET threads = {threads}; SET memory_limit = '{_MEMORY_LIMIT}'; SET TimeZone = 'UTC'")
-        if spill is not None:
-            self._connection.execute(f"SET temp_directory = '{spill}'")
+        connection.execute(f"SET threads = {threads}; SET memory_limit = '{_MEMORY_LIMIT}'; SET TimeZone = 'UTC'")
+        if self._spill is not None:
+            connection.execute(f"SET temp_directory = '{self._spill}'")
+        if self._cancelled.is_set():
+            raise AthenaFailure("USER_CANCELED", "Query was canceled")
+        return connection
 
     def close(self) -> None:
         """Give everything back."""
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
 
     def cancel(self) -> None:
         """Make the query fail now."""
         self._cancelled.set()
-        self._connection.interrupt()
+        if self._connection is not None:
+            self._connection.interrupt()
 
     def run(self, sql: str, parameters: Sequence[str] = ()) -> tuple[list[Column], Iterator[list[tuple[Any, ...]]]]:
         """Start a query; return its columns, and its rows in batches. `scanned_bytes` is known from then on.
@@ -120,30 +131,25 @@ class Session:
         self, query: exp.Expr, wanted: Sequence[TrinoType] | None
     ) -> tuple[list[Column], duckdb.DuckDBPyRelation]:
         translated, columns, scans = self._write(query, wanted)
+        connection = self._connect()
         files: set[Path] = set()
         for scan in scans:
             source = self._catalog.source(scan)
             body = source.sql
             if source.arrow is not None:
-                self._connection.register(f"arrow_{scan.number}", source.arrow)
+                connection.register(f"arrow_{scan.number}", source.arrow)
                 body = body.replace("{arrow}", f"arrow_{scan.number}")
-            self._connection.execute(f"CREATE VIEW {scan.view} AS {body}")
+            connection.execute(f"CREATE VIEW {scan.view} AS {body}")
             files.update(source.files)
             self.scanned_bytes += source.scanned_bytes
         if self.scan_limit_bytes is not None and self.scanned_bytes > self.scan_limit_bytes:
             raise ScanLimitError
-        define_functions(self._connection, translated, self._refusals)
-        self._lock_up(files)
+        define_functions(connection, translated, self._refusals)
+        _lock_up(connection, files)
         try:
-            return columns, self._connection.sql(translated)
+            return columns, connection.sql(translated)
         except duckdb.Error as error:
             raise self._explain(error) from error
-
-    def _lock_up(self, files: set[Path]) -> None:
-        """Let the query open the files of its tables, and no other."""
-        paths = ", ".join("'" + str(file).replace("'", "''") + "'" for file in sorted(files))
-        self._connection.execute(f"SET allowed_paths = [{paths}]")
-        self._connection.execute("SET enable_external_access = false; SET lock_configuration = true")
 
     def _batches(self, reader: Any) -> Iterator[list[tuple[Any, ...]]]:
         try:
@@ -182,3 +188,10 @@ class Session:
         if isinstance(error, duckdb.InvalidInputException):
             return AthenaFailure("INVALID_FUNCTION_ARGUMENT", message)
         return AthenaFailure("GENERIC_INTERNAL_ERROR", message, system=True)
+
+
+def _lock_up(connection: duckdb.DuckDBPyConnection, files: set[Path]) -> None:
+    """Let a query open the files of its tables, and no other."""
+    paths = ", ".join("'" + str(file).replace("'", "''") + "'" for file in sorted(files))
+    connection.execute(f"SET allowed_paths = [{paths}]")
+    connection.execute("SET enable_external_access = false; SET lock_configuration = true")

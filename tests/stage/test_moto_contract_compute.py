@@ -132,6 +132,10 @@ NORMALISE = ["self", "parameters", "boto_service_name", "service_action_name"]
             (getattr(StepFunctionResponse, name), ["self"])
             for name in ("stop_execution", "describe_execution", "send_task_failure")
         ],
+        (
+            AthenaBackend.create_prepared_statement,
+            ["self", "statement_name", "workgroup", "query_statement", "description"],
+        ),
         *[
             (getattr(AthenaResponse, name), ["self"])
             for name in (
