@@ -22,6 +22,15 @@ class DataKeys(Construct):
         self.references = self._key("References", names, "reference genomes and annotation sources: public knowledge")
         self.audit = self._key("Audit", names, "the audit trail")
         self.operations = self._key("Operations", names, "logs, queues, alerts and workflow state: no patient's data")
+        self.audit_signing = kms.Key(
+            self,
+            "AuditSigning",
+            alias=f"strandline/{names.stage}/audit-signing",
+            description=f"Strandline {names.stage}: signs the audit log; its public half verifies it anywhere",
+            key_spec=kms.KeySpec.ECC_NIST_P256,
+            key_usage=kms.KeyUsage.SIGN_VERIFY,
+            removal_policy=RemovalPolicy.RETAIN,
+        )
         self._let_services_write(names)
 
     def _key(self, construct_id: str, names: Names, description: str) -> kms.Key:

@@ -110,6 +110,11 @@ def replace_items(table: DataTable) -> list[Permission]:
     return [*write_items(table), Permission(actions=["dynamodb:DeleteItem"], resources=[table.arn])]
 
 
+def sign_with(key: kms.IKey) -> list[Permission]:
+    """Sign with an asymmetric key, and read its public half."""
+    return [Permission(actions=["kms:Sign", "kms:GetPublicKey"], resources=[key.key_arn])]
+
+
 def maintain_tables(names: Names) -> list[Permission]:
     """Read and commit to the lake's tables: an Iceberg commit is an update of the Glue table."""
     return [

@@ -15,6 +15,8 @@ from infra.constructs.permissions import (
     read_items,
     read_objects,
     receive_messages,
+    replace_items,
+    sign_with,
     write_items,
     write_objects,
 )
@@ -31,6 +33,7 @@ _REGISTER_TIMEOUT_S = 20
 _RECEIVE_MAX = 12
 """A failed message comes again after 2, 4, 8 ... 120 seconds: twelve times are a quarter of an hour."""
 _SWEEP_SETTLED_S = 300
+_SEAL_TIMEOUT_S = 50
 
 
 class IntakeStack(PartStack):
@@ -57,6 +60,7 @@ class IntakeStack(PartStack):
             self._register_object(storage, catalog, workflow),
             self._sweep_landing(storage, catalog, workflow),
             self._expire_submissions(storage, catalog, workflow),
+            self._seal_audit_log(storage, catalog),
         ]
         CfnOutput(self, "IntakeQueueUrl", value=self.queue.queue_url)
         CfnOutput(self, "IntakeDeadLetterUrl", value=self.dead_letters.queue_url)
@@ -100,7 +104,13 @@ class IntakeStack(PartStack):
         return queue
 
     def _function(
-        self, name: str, environment: dict[str, str], permissions: list[Permission], timeout_s: int
+        self,
+        name: str,
+        environment: dict[str, str],
+        permissions: list[Permission],
+        timeout_s: int,
+        *,
+        reads_sequences: bool = False,
     ) -> PlatformFunction:
         return PlatformFunction(
             self,
@@ -116,6 +126,7 @@ class IntakeStack(PartStack):
             key=self._key,
             failed_events=self.dead_letters,
             timeout_s=timeout_s,
+            reads_sequences=reads_sequences,
         )
 
     @staticmethod
@@ -201,14 +212,35 @@ class IntakeStack(PartStack):
         self._every(5, "Expire submissions whose files did not all come", expiring)
         return expiring
 
+    def _seal_audit_log(self, storage: StorageStack, catalog: CatalogStack) -> PlatformFunction:
+        sealing = self._function(
+            "seal_audit_log",
+            {
+                "AUDIT_BUCKET": storage.audit.name,
+                "SUBMISSIONS_TABLE": catalog.submissions.name,
+                "AUDIT_LOG": self._names.of("audit"),
+                "AUDIT_SIGNING_KEY": storage.keys.audit_signing.key_arn,
+            },
+            [
+                *read_items(catalog.submissions),
+                *replace_items(catalog.submissions),
+                *write_objects(storage.audit),
+                *sign_with(storage.keys.audit_signing),
+            ],
+            _SEAL_TIMEOUT_S,
+            reads_sequences=True,  # its layer brings what signs and verifies
+        )
+        self._every(1, "Give audit entries their places, and sign", sealing)
+        return sealing
+
     def _every(self, minutes: int, description: str, function: PlatformFunction) -> None:
-        word = {5: "Five", 15: "Fifteen"}[minutes]
+        word, unit = {1: ("Single", "minute"), 5: ("Five", "minutes"), 15: ("Fifteen", "minutes")}[minutes]
         rule = events.CfnRule(
             self,
             f"Every{word}Minutes",
             name=self._names.of(f"every-{word.lower()}-minutes"),
             description=description,
-            schedule_expression=f"rate({minutes} minutes)",
+            schedule_expression=f"rate({minutes} {unit})",
             targets=[
                 events.CfnRule.TargetProperty(id=function.name.replace("_", "-"), arn=function.function.function_arn)
             ],

@@ -26,6 +26,7 @@ _SERVICES = {
     "Sqs": ec2.InterfaceVpcEndpointAwsService.SQS,
     "Sns": ec2.InterfaceVpcEndpointAwsService.SNS,
     "Glue": ec2.InterfaceVpcEndpointAwsService.GLUE,
+    "Kms": ec2.InterfaceVpcEndpointAwsService.KMS,
 }
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_batch import BatchClient
 
+    from strandline.aws.audit_trail import AuditTrail, SigningKey
     from strandline.aws.lake import Lake
     from strandline.aws.lake_loading import LakePlace
 
@@ -122,6 +123,20 @@ class Deployment:
         from strandline.aws.lake_loading import LakePlace  # noqa: PLC0415 - a second, which one command needs
 
         return LakePlace(self.outputs["GlueDatabase"], self._endpoint.url, self._endpoint.region)
+
+    @cached_property
+    def audit(self) -> "AuditTrail":
+        """The audit log."""
+        from strandline.aws.audit_trail import AuditTrail  # noqa: PLC0415 - what verifies, which few commands need
+
+        return AuditTrail(*self.submissions.place, self._bucket("AuditBucket"), f"strandline-{self.stage}-audit")
+
+    @cached_property
+    def audit_key(self) -> "SigningKey":
+        """The key that signs the audit log."""
+        from strandline.aws.audit_trail import SigningKey  # noqa: PLC0415 - as above
+
+        return SigningKey(self._endpoint.client("kms"), f"alias/strandline/{self.stage}/audit-signing")
 
     @cached_property
     def intake(self) -> Intake:

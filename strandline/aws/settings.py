@@ -104,6 +104,15 @@ class PlanningSettings(_Settings):
     whole_call_resources: str
 
 
+class AuditSettings(_Settings):
+    """Of `seal_audit_log`. `audit_log` is the log's name in signed heads, `audit_signing_key` the ARN of a KMS key."""
+
+    audit_bucket: str
+    submissions_table: str
+    audit_log: str
+    audit_signing_key: str
+
+
 class IdentitySettings(_Settings):
     """Of `check_identity`. `quality_gates` is a JSON object of the limits that the stage sets otherwise."""
 

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from strandline.aws.audit_entries import STATE_CHANGED, digest_of, waiting_entry
 from strandline.aws.submission_items import SubmissionItems, iso_time, item_key
 from strandline.causes import Conclusion, Verdict
 from strandline.errors import RejectedInputError, TemporaryError
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 _MOVE_ATTEMPTS = 5
+_PLATFORM = frozenset({"register_object", "sample_to_release", "expire_submissions", "sweep_landing"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +240,8 @@ class SubmissionStates(SubmissionItems):
         first = {**item_key(submission_id, "STATE"), "state": {"S": state}, "version": {"N": "1"}}
         index = {"gsi1pk": {"S": f"STATE#{state}"}, "gsi1sk": stamp}
         index |= {"gsi4pk": {"S": f"DAY#{now.date().isoformat()}"}, "gsi4sk": stamp}
-        change = _change_item(submission_id, 1, None, state, who="register_object", why="First file landed.", now=now)
+        why = "First file landed."
+        change = _change_item(submission_id, 1, None, state, who="register_object", why=why, now=now)
         return [
             {
                 "Put": {
@@ -248,7 +251,32 @@ class SubmissionStates(SubmissionItems):
                 }
             },
             {"Put": {"TableName": self._table, "Item": change}},
+            self._audit(submission_id, None, state, 1, who="register_object", why=why, now=now),
         ]
+
+    def _audit(
+        self,
+        submission_id: str,
+        before: SubmissionState | None,
+        after: SubmissionState,
+        version: int,
+        *,
+        who: str,
+        why: str,
+        now: datetime,
+    ) -> "TransactWriteItemTypeDef":
+        return waiting_entry(
+            self._table,
+            STATE_CHANGED,
+            f"submission/{submission_id}",
+            who=who,
+            role="platform" if who in _PLATFORM else "person",
+            why=why,
+            now=now,
+            turn=version,
+            before=digest_of({"state": before, "version": version - 1}) if before else None,
+            after=digest_of({"state": after, "version": version}),
+        )
 
     def _move_items(
         self,
@@ -293,6 +321,7 @@ class SubmissionStates(SubmissionItems):
                     "ConditionExpression": "attribute_not_exists(pk)",
                 }
             },
+            self._audit(current.submission_id, current.state, state, version, who=who, why=why, now=now),
         ]
 
 

@@ -1,4 +1,4 @@
-"""`strandline audit`: an exported audit log verified, searched, and its entries proven, without a network."""
+"""`strandline audit`: the log exported; exported, it is verified, searched and proven without a network."""
 
 import json
 import sys
@@ -9,11 +9,12 @@ from typing import Annotated
 import typer
 
 from strandline.cli.console import OutputFormat, print_rows, say
+from strandline.cli.ground import LOCAL, StageOption, connect
 from strandline.cli.progress import show_hashing
 from strandline.errors import RejectedInputError
 from strandline.trust.entries import Action, AuditEntry, parse_entry
-from strandline.trust.export import ENTRIES, read_entries, read_heads
-from strandline.trust.heads import SignedHead, read_public_key
+from strandline.trust.export import ENTRIES, PUBLIC_KEY, read_entries, read_heads, write_export
+from strandline.trust.heads import SignedHead, read_public_key, to_pem
 from strandline.trust.merkle import MerkleTree, leaf_hash
 from strandline.trust.verification import verify_log
 
@@ -25,6 +26,26 @@ app = typer.Typer(
 )
 FolderArgument = Annotated[Path, typer.Argument(help="Folder of an exported log.")]
 FormatOption = Annotated[OutputFormat, typer.Option("--format")]
+
+
+@app.command()
+def export(
+    out: Annotated[Path, typer.Option("--out", help="Folder to write; it must not be there yet.")],
+    stage: StageOption = LOCAL,
+) -> None:
+    """Write the stage's audit log and its public key into a folder that needs neither us nor a network.
+
+    Example: strandline audit export --out audit-2026-11
+    """
+    if out.exists():
+        raise RejectedInputError("folder_exists", f"{out} is there already: give another folder")
+    deployment = connect(stage)
+    write_export(out, deployment.audit.entries(), deployment.audit.heads())
+    (out / PUBLIC_KEY).write_bytes(to_pem(deployment.audit_key.public_key()))
+    say(f"{out}: 'strandline audit verify {out} --public-key {out / PUBLIC_KEY}'; keep a copy of the key elsewhere")
+    waiting = deployment.audit.waiting_count()
+    if waiting:
+        say(f"{waiting} entries wait for their place in the log: it is sealed each minute")
 
 
 @app.command()

@@ -15,7 +15,7 @@ import orjson
 
 from strandline.errors import RejectedInputError
 
-LONGEST_WAIT: Final = timedelta(hours=1)
+LONGEST_WAIT: Final = timedelta(days=1)
 """Between what was done and its place in the log."""
 
 _LONGEST_TEXT: Final = 2_000
@@ -47,7 +47,7 @@ class AuditEntry:
     Attributes:
         sequence: its place in the log, from 0.
         logged: when it got its place: ISO 8601 in UTC with microseconds, as `stamp` writes it.
-        when: when it was done, likewise; at most an hour earlier.
+        when: when it was done, likewise; at most a day earlier.
         who: unique id of a person or of a service; never shared.
         role: in which the action was allowed.
         what: the action.
@@ -99,11 +99,11 @@ def stamp(now: datetime) -> str:
     return now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
-def hour_before(moment: str) -> str:
-    """Return the time an hour before one that `stamp` wrote; the same where it is no such time.
+def day_before(moment: str) -> str:
+    """Return the time a day before one that `stamp` wrote; the same where it is no such time.
 
-    >>> hour_before("2026-11-22T00:30:00.000000Z")
-    '2026-11-21T23:30:00.000000Z'
+    >>> day_before("2026-11-22T00:30:00.000000Z")
+    '2026-11-21T00:30:00.000000Z'
     """
     try:
         return stamp(datetime.fromisoformat(moment) - LONGEST_WAIT)

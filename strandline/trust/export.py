@@ -13,6 +13,7 @@ from strandline.trust.heads import SignedHead, parse_head
 
 ENTRIES: Final = "entries.ndjson"
 HEADS: Final = "heads.ndjson"
+PUBLIC_KEY: Final = "audit.pem"
 _LONGEST_LINE: Final = 1 << 16
 
 

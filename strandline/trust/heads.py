@@ -103,6 +103,12 @@ def name_key(public_key: ec.EllipticCurvePublicKey) -> str:
     return sha256(public_key.public_bytes(serialization.Encoding.DER, form)).hexdigest()
 
 
+def to_pem(public_key: ec.EllipticCurvePublicKey) -> bytes:
+    """Return what `read_public_key` reads."""
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return public_key.public_bytes(serialization.Encoding.PEM, form)
+
+
 def read_public_key(pem: bytes) -> ec.EllipticCurvePublicKey:
     """Read a P-256 public key in PEM.
 

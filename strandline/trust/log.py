@@ -39,6 +39,11 @@ class AuditLog:
         self._clock = clock
 
     @property
+    def last_logged(self) -> str:
+        """When the last entry got its place; empty where there is none."""
+        return self._last_logged
+
+    @property
     def size(self) -> int:
         """How many entries the log has."""
         return self.frontier.size

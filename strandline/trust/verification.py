@@ -9,7 +9,7 @@ from typing import Final
 import orjson
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from strandline.trust.entries import hour_before
+from strandline.trust.entries import day_before
 from strandline.trust.heads import SignedHead, is_signed_by
 from strandline.trust.merkle import EMPTY_ROOT, Frontier
 
@@ -103,7 +103,7 @@ class _Check:
         if not isinstance(logged, str) or logged < self._last_logged:
             words = f"entry {place} says that it was logged at {logged}, the one before it at {self._last_logged}"
             self._say(Fault.BACKDATED, place, place, words)
-        elif not isinstance(when, str) or when > logged or (when < logged and hour_before(logged) > when):
+        elif not isinstance(when, str) or when > logged or (when < logged and day_before(logged) > when):
             words = f"entry {place} says that it was done at {when}, and was logged at {logged}"
             self._say(Fault.BACKDATED, place, place, words)
             self._last_logged = logged

@@ -112,7 +112,12 @@ def test_audit_objects_are_locked_in_every_stage(assembly):
 
 
 def test_sec_03_every_key_rotates(assembly):
-    assert [properties["EnableKeyRotation"] for properties in assembly.properties("AWS::KMS::Key")] == [True] * 5
+    """KMS rotates no key that signs: others keep its public half for years (KMS developer guide, "Rotate keys")."""
+    keys = assembly.properties("AWS::KMS::Key")
+    assert [key["EnableKeyRotation"] for key in keys if "KeyUsage" not in key] == [True] * 5
+    assert [(key["KeyUsage"], key["KeySpec"]) for key in keys if "KeyUsage" in key] == [
+        ("SIGN_VERIFY", "ECC_NIST_P256")
+    ]
 
 
 def test_every_stateful_resource_outlives_its_stack(assembly):

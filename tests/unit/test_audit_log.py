@@ -146,12 +146,12 @@ def test_a_backdated_entry_is_found_even_where_everything_after_it_was_made_anew
     """Whoever holds the entries but not the key cannot make heads; whoever appends late cannot claim to be early."""
     lines, heads = log_of(8)
     for field in ("when", "logged"):
-        late = replace(parse_entry(lines[4]), **{field: "2026-11-22T06:00:01.000000Z"}).to_bytes()
+        late = replace(parse_entry(lines[4]), **{field: "2026-11-20T06:00:01.000000Z"}).to_bytes()
         assert faults([*lines[:4], late, *lines[5:]], heads) >= {Fault.BACKDATED, Fault.REWRITTEN}
 
 
-def test_what_was_done_may_wait_an_hour_for_its_place_and_no_longer():
-    for waited_s, expected in ((3_600, set()), (3_601, {Fault.BACKDATED}), (-1, {Fault.BACKDATED})):
+def test_what_was_done_may_wait_a_day_for_its_place_and_no_longer():
+    for waited_s, expected in ((86_400, set()), (86_401, {Fault.BACKDATED}), (-1, {Fault.BACKDATED})):
         lines: list[bytes] = []
         log = AuditLog("test", lines.append, clock=lambda: START)
         done = stamp(START - timedelta(seconds=waited_s))
