@@ -41,6 +41,7 @@ def install(context: StageContext) -> None:
         "get_query_results": _results,
         "list_query_executions": _list,
         "stop_query_execution": _stop,
+        "delete_named_query": _delete_named,
     }.items():
         if getattr(AthenaResponse, name, None) is not answer:
             _put(name, answer)
@@ -165,4 +166,12 @@ def _list(self: AthenaResponse) -> str:
 
 def _stop(self: AthenaResponse) -> str:
     _runner().cancel(_find(self._get_param("QueryExecutionId")))
+    return "{}"
+
+
+def _delete_named(self: AthenaResponse) -> str:
+    """Forget a named query; one that is not there is no fault, as on AWS. moto keeps them for good."""
+    context, _ = _running[0]
+    backend: AthenaBackend = athena_backends[context.account][context.region]
+    backend.named_queries.pop(self._get_param("NamedQueryId"), None)
     return "{}"

@@ -223,6 +223,15 @@ def test_a_wrong_query_fails_and_says_why(variants, fail, sql, reason):
     assert reason in fail(sql)
 
 
+def test_a_named_query_is_kept_until_it_is_deleted(stage):
+    client = stage.client("athena")
+    made = client.create_named_query(Name="n", Database="default", QueryString="SELECT 1")["NamedQueryId"]
+    assert client.get_named_query(NamedQueryId=made)["NamedQuery"]["QueryString"] == "SELECT 1"
+    for _ in range(2):
+        client.delete_named_query(NamedQueryId=made)
+    assert made not in client.list_named_queries()["NamedQueryIds"]
+
+
 def test_a_failure_carries_an_athena_error(stage):
     status = run_query(stage, "SELECT 1 / 0", "db", athena.OUTPUT)["Status"]
 
