@@ -39,7 +39,7 @@ def chunks(path):
 
 path, folder = sys.argv[1:]
 writers = {}
-DELTAS = ["position", "end_position", "source_position"]  # numbers that grow, which a dictionary is no help for
+DELTAS = ["position", "end_position", "source_position", "phred_likelihoods.list.element"]  # no dictionary helps them
 REPEATED = ["sample_id", "contig", "ref", "alt", "variant_type", "filters", "genotype", "zygosity", "called_genotype",
             "quality", "depth", "ref_depth", "alt_depth", "genotype_quality", "info.key_value.key"]
 OPTIONS = {"compression": "zstd", "compression_level": 1, "store_schema": False, "use_dictionary": REPEATED,

@@ -32,6 +32,7 @@ _OWN: Final[dict[bytes, tuple[frozenset[bytes], frozenset[bytes]]]] = {
     b"PS": (frozenset({b"1"}), _INTEGER),
     b"MIN_DP": (frozenset({b"1"}), _INTEGER),
 }
+_FEW_CODES: Final = 1 << (2 * gt.CODE_BITS)
 _TOLD_IN_PART: Final = frozenset({b"GL", b"MIN_DP"})  # as a distance, and of blocks
 _CUTS: Final = {b"A": PER_ALT, b"R": PER_ALLELE, b"G": PER_GENOTYPE}
 _REFUSALS: Final = {
@@ -368,7 +369,13 @@ def _scratch(starts: Numbers, stops: Numbers) -> Numbers:
 
 def _genotype_texts(codes: Numbers) -> pa.Array:
     """Return genotypes as they are written, such as 0/1."""
-    distinct, places = np.unique(codes, return_inverse=True)
+    if len(codes) and codes.max() < _FEW_CODES:  # haploid and diploid ones are; counting them is quicker than sorting
+        distinct = np.flatnonzero(np.bincount(codes, minlength=1))
+        place_by_code = np.zeros(_FEW_CODES, np.int32)
+        place_by_code[distinct] = np.arange(len(distinct))
+        places = place_by_code[codes]
+    else:
+        distinct, places = np.unique(codes, return_inverse=True)
     return arrow.coded(places.astype(np.int32), arrow.texts([_genotype_text(int(code)) for code in distinct]))
 
 
