@@ -71,3 +71,9 @@ def write_server(folder: Path, server: RunningServer) -> None:
     draft = folder / f".state.{os.getpid()}.json"
     draft.write_text(json.dumps(asdict(server), indent=1) + "\n")
     draft.replace(folder / "state.json")
+
+
+def compiled_code_folder() -> Path:
+    """Return where jobs keep what they compiled, for every stage of this user: it goes by its source's content."""
+    given = os.environ.get("NUMBA_CACHE_DIR")
+    return Path(given) if given else Path.home() / ".cache" / "strandline" / "compiled"

@@ -19,6 +19,7 @@ from local_stage.batch.warm import WarmProcesses
 from local_stage.context import StageContext
 from local_stage.log_streams import LogStream
 from local_stage.memory_watch import WATCHER
+from local_stage.state import compiled_code_folder
 
 _GRACE_S = 5.0  # AWS gives 30 s between SIGTERM and SIGKILL
 _MAX_LOG_LINE = 256 * 1024
@@ -147,6 +148,7 @@ def job_environment(context: StageContext, image: Image, scratch: Path) -> dict[
         "AWS_ENDPOINT_URL": context.endpoint_url,
         "HOME": str(scratch),
         "LANG": "C.UTF-8",
+        "NUMBA_CACHE_DIR": str(compiled_code_folder()),
         "PATH": os.pathsep.join(programs),
         "PYTHONPATH": str(image.folder),
         "PYTHONUNBUFFERED": "1",
