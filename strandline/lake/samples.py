@@ -375,8 +375,9 @@ def _genotype_texts(codes: Numbers) -> pa.Array:
         place_by_code[distinct] = np.arange(len(distinct))
         places = place_by_code[codes]
     else:
-        distinct, places = np.unique(codes, return_inverse=True)
-    return arrow.coded(places.astype(np.int32), arrow.texts([_genotype_text(int(code)) for code in distinct]))
+        distinct, found = np.unique(codes, return_inverse=True)
+        places = found.astype(np.int32)
+    return arrow.coded(places, arrow.texts([_genotype_text(int(code)) for code in distinct]))
 
 
 def _genotype_text(code: int) -> str:
