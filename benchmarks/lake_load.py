@@ -133,7 +133,7 @@ from subprocess import PIPE, Popen
 import pyarrow.csv, pyarrow.parquet as pq
 
 path, folder = sys.argv[1:]
-form = r"%CHROM\\t%POS\\t%ID\\t%REF\\t%ALT\\t%QUAL\\t%FILTER\\t%INFO[\\t%GT:%AD:%DP:%GQ:%PL]\\n"
+form = r"%CHROM\\t%POS\\t%ID\\t%REF\\t%ALT\\t%QUAL\\t%FILTER\\t%INFO[\\t%GT\\t%AD\\t%DP\\t%GQ\\t%PL]\\n"
 query = '''
 import sys
 import pysam.bcftools
@@ -153,7 +153,7 @@ PEERS: Final = {
     "oxbow": ("oxbow", OXBOW),
     "polars-bio": ("polars_bio", POLARS_BIO),
     "vcf2parquet": ("pyvcf2parquet", VCF2PARQUET),
-    "bcftools query and pyarrow, all text": ("pysam", BCFTOOLS_TABLE),
+    "bcftools query and pyarrow, INFO as text": ("pysam", BCFTOOLS_TABLE),
     "bcftools query, to nowhere": ("pysam", BCFTOOLS),
 }
 NOT_HELD: Final = "bcftools query, to nowhere"  # it makes no columns and stores nothing: how fast the text is read
