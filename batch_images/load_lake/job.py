@@ -7,17 +7,19 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from strandline.aws.jobs import open_buckets, run_job
 from strandline.aws.lake import Lake
 from strandline.aws.settings import LakeJobSettings
+from strandline.aws.steps import StepRecords
 from strandline.aws.workspace import Workspace
 from strandline.journey import Artifact
 from strandline.lake.load import LoadedFile, callable_rows, check_samples, site_rows
-from strandline.lake.rows import LoadedSample, sample_row, variant_batches
+from strandline.lake.rows import LoadedSample, ReadFile, lineage_rows, sample_row, variant_batches
 from strandline.lake.vcf_columns import VcfBatch, read_vcf
 from strandline.lake.vcf_source import open_vcf
+from strandline.landing.manifest import FileRole
 from strandline.reads.quality import QualitySummary
 from strandline.variants.annotation import ROLE_BY_SOURCE
 from strandline.variants.provenance import read_sources
@@ -25,6 +27,9 @@ from strandline.variants.records import read_calls
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_STEP_OF: Final = {FileRole.REGIONS: "MeasureQuality"}  # every other file is aligned
+_TOOLS: Final = ("aligner", "samtools", "bcftools", "caller")
 
 
 def load(workspace: Workspace, lake: Lake) -> None:
@@ -39,7 +44,9 @@ def load(workspace: Workspace, lake: Lake) -> None:
         annotation_sources={name: text for name, text in read_sources(calls).items() if name in ROLE_BY_SOURCE},
     )
     quality = QualitySummary.model_validate_json(workspace.fetch(Artifact.QC).read_bytes())
-    row = sample_row(loaded, quality, variant_count=quality.variants.called, now=datetime.now(UTC))
+    now = datetime.now(UTC)
+    row = sample_row(loaded, quality, variant_count=quality.variants.called, now=now)
+    lineage = lineage_rows(loaded, read_files(workspace), now)
     read = partial(_read, sample_id=manifest.sample.sample_id)
     file = LoadedFile(workspace.submission_id, manifest.reference.name, manifest.reference.version)
     make_rows: dict[str, Callable[[], Iterator[pa.Table]]] = {
@@ -47,6 +54,7 @@ def load(workspace: Workspace, lake: Lake) -> None:
         "sites": lambda: site_rows(read(calls), file),
         "callable_regions": lambda: callable_rows(read(gvcf), file),
         "samples": lambda: iter([row]),
+        "lineage": lambda: iter([lineage]),
     }
     with ThreadPoolExecutor(2) as pool:  # a commit a table; no other waits for it
         done = {
@@ -60,6 +68,23 @@ def load(workspace: Workspace, lake: Lake) -> None:
     receipt = {"submission_id": workspace.submission_id, **counts}
     workspace.path(Artifact.LOAD_RECEIPT).write_text(json.dumps(receipt))
     workspace.publish(Artifact.LOAD_RECEIPT)
+
+
+def read_files(workspace: Workspace) -> Iterator[ReadFile]:
+    """Yield the files of the submission by the step that read each first, with what that step ran."""
+    makings = StepRecords(*workspace.table.place).makings_of(workspace.submission_id)
+    for file in workspace.manifest.files:
+        step = _STEP_OF.get(file.role, "AlignReads")
+        making = makings.get(step)
+        yield ReadFile(
+            step,
+            file.role.value,
+            file.sha256,
+            file.size_bytes,
+            making.code_version if making else None,
+            making.image if making else None,
+            {name: making.read[name] for name in _TOOLS if name in making.read} if making else {},
+        )
 
 
 def _read(path: Path, *, sample_id: str) -> Iterator[VcfBatch]:

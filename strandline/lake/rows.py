@@ -67,6 +67,40 @@ def sample_row(loaded: LoadedSample, quality: QualitySummary, *, variant_count: 
     return pa.Table.from_pylist([row], schema=lake_tables()["samples"].arrow_schema())
 
 
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """A file that a step of the workflow read: its role and SHA-256, and the step's code, image and tools, if known."""
+
+    step: str
+    role: str
+    sha256: str
+    size_bytes: int
+    code_version: str | None = None
+    image: str | None = None
+    tools: Mapping[str, str] = field(default_factory=dict)
+
+
+def lineage_rows(loaded: LoadedSample, files: Iterable[ReadFile], now: datetime) -> pa.Table:
+    """Return the rows of `lineage`: one a file that the submission's rows came from."""
+    rows = [
+        {
+            "submission_id": loaded.submission_id,
+            "step": file.step,
+            "file_role": file.role,
+            "sha256": file.sha256,
+            "size_bytes": file.size_bytes,
+            "code_version": file.code_version,
+            "image": file.image,
+            "tools": json.dumps(dict(file.tools), sort_keys=True) if file.tools else None,
+            "reference_name": loaded.reference_name,
+            "reference_version": loaded.reference_version,
+            "loaded_at": now,
+        }
+        for file in files
+    ]
+    return pa.Table.from_pylist(rows, schema=lake_tables()["lineage"].arrow_schema())
+
+
 def _call_of(allele: tuple[str, int, str, str], calls: Iterator[VariantCall]) -> VariantCall:
     """Return the next call that carries its allele, which has to be this one."""
     call = next((call for call in calls if _carries(call)), None)

@@ -119,6 +119,17 @@ def test_the_lake_holds_one_row_a_record_and_awswrangler_reads_the_same(child, d
     assert sorted(frame.itertuples(index=False, name=None)) == expected
 
 
+def test_the_lake_names_the_files_that_a_sample_came_from_and_what_read_them(child, deployed):
+    """LAK-10."""
+    submission_id, _ = child
+    sql = f"SELECT file_role, sha256, step, tools FROM lineage WHERE submission_id = '{submission_id}'"
+    rows = deployed.queries.run(sql).rows
+    declared = {(file.role.value, file.sha256) for file in deployed.submissions.manifest(submission_id).files}
+    assert {(role, sha256) for role, sha256, *_ in rows} == declared
+    assert {step for _, _, step, _ in rows} <= {"AlignReads", "MeasureQuality"}
+    assert all("samtools" in tools for *_, tools in rows)
+
+
 def test_loading_twice_equals_loading_once(child, lab):
     submission_id, _ = child
     batch = lab.deployment._endpoint.client("batch")
@@ -128,6 +139,7 @@ def test_loading_twice_equals_loading_once(child, lab):
     before = lab.deployment.queries.run(count).rows
     job = batch.submit_job(
         jobName="again",
+        shareIdentifier="tests",
         jobQueue=lab.deployment.outputs["CpuQueueArn"],
         jobDefinition=load_lake,
         containerOverrides={"environment": [{"name": "SUBMISSION_ID", "value": submission_id}]},
