@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ import psutil
 from local_stage.context import stage_client
 from local_stage.deployment import deploy
 from local_stage.differences import Difference, differences
-from local_stage.state import RunningServer, compiled_code_folder, read_server, state_folder, write_server
+from local_stage.state import RunningServer, read_server, state_folder, write_server
 from local_stage.synthesis import ROOT, synthesize
 from strandline.errors import RejectedInputError, TemporaryError
 
@@ -34,7 +34,6 @@ FIRST_PORT = 4580
 _START_S = 60
 _STOP_S = 20
 _LOCK_S = 300
-_LOW_PRIORITY = 10
 _started: "list[subprocess.Popen[bytes]]" = []  # they outlive this process on purpose; those that end are reaped here
 _TOOLS = ("bwa-mem2", "bwa", "samtools", "bcftools")
 
@@ -98,7 +97,6 @@ def up(stage: str, *, progress: Progress) -> StageState:
         if running is None:
             _clear(folder)
             starting = _spawn(folder)
-            _compile_ahead()
             try:
                 assembly = synthesize(stage, progress=progress)
             except BaseException:
@@ -233,23 +231,6 @@ def _spawn(folder: Path) -> "subprocess.Popen[bytes]":
             )
         )
     return _started[-1]
-
-
-def _compile_ahead() -> None:
-    """Have what LoadLake compiles compiled while the embedded AWS starts, at low priority; twice is once, and quick."""
-    _started.append(
-        subprocess.Popen(
-            [sys.executable, "-m", "strandline.lake.compile_ahead"],
-            cwd=ROOT,
-            env={**os.environ, "NUMBA_CACHE_DIR": str(compiled_code_folder())},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-    )
-    with suppress(ProcessLookupError):
-        os.setpriority(os.PRIO_PROCESS, _started[-1].pid, _LOW_PRIORITY)
 
 
 def _wait_until_ready(folder: Path, starting: "subprocess.Popen[bytes]") -> RunningServer:

@@ -1,7 +1,7 @@
 """Compile what reads VCF before a file is read: `python -m strandline.lake.compile_ahead`.
 
 Compiling takes some ten seconds of processor time, reading a sample's file one. What is compiled is kept for later
-processes (see `compiled`), so an image is built with it, and the embedded AWS has it done while it starts.
+processes (see `compiled`), so an image is built with it.
 """
 
 import gzip
@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from strandline.lake.compiled import Compiling
 from strandline.lake.vcf_columns import read_vcf
 from strandline.lake.vcf_source import open_vcf
 
@@ -45,6 +46,7 @@ def main() -> None:
 
     A column of one value lies in one piece however it is cut, which is another type.
     """
+    Compiling.from_bytes = 0
     with TemporaryDirectory() as folder:
         for count, sites in ((1, _SITES), (2, _SITES), (1, _SITES[1:2])):
             lines = [

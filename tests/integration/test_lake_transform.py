@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from strandline.errors import RejectedInputError
+from strandline.lake.compiled import Compiling, Kernel
 from strandline.lake.vcf_columns import VcfBatch, read_vcf
 from strandline.lake.vcf_source import VcfSource
 
@@ -37,6 +38,14 @@ HEADER = """##fileformat=VCFv4.3
 """
 UNSEEN = {"<NON_REF>", "<*>", "."}
 KEYS = ("GT", "AD", "DP", "GQ", "PL", "PS", "SB")
+
+
+@pytest.fixture(autouse=True, params=["compiled", "as it is"])
+def _reading(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short texts are read by functions as they are, long ones by what they compile to: both read alike."""
+    monkeypatch.setattr(Compiling, "from_bytes", 0)
+    if request.param == "as it is":
+        monkeypatch.setattr(Kernel, "__call__", Kernel.run)
 
 
 def read(text: str, **options: Any) -> list[VcfBatch]:

@@ -4,9 +4,9 @@ import gzip
 from pathlib import Path
 
 import pytest
-from numba.core.dispatcher import Dispatcher
 
 from strandline.lake import alleles, compile_ahead, genotypes, info, text_scan, vcf_lines
+from strandline.lake.compiled import Compiling, Kernel
 from strandline.lake.vcf_columns import read_vcf
 from strandline.lake.vcf_source import open_vcf
 
@@ -20,13 +20,18 @@ PLAIN = """##fileformat=VCFv4.2
 """
 
 
+@pytest.fixture(autouse=True)
+def _as_before(monkeypatch):
+    monkeypatch.setattr(Compiling, "from_bytes", Compiling.from_bytes)
+
+
 def signatures() -> dict[str, int]:
     """How many types each compiled function was called with so far."""
     return {
-        f"{module.__name__}.{name}": len(value.signatures)
+        f"{module.__name__}.{name}": len(value.dispatcher.signatures)
         for module in MODULES
         for name, value in vars(module).items()
-        if isinstance(value, Dispatcher)
+        if isinstance(value, Kernel)
     }
 
 
