@@ -407,6 +407,7 @@ def test_running_a_step_again_overwrites_its_own_outputs_and_nothing_else(analys
 def test_every_output_of_the_jobs_is_where_the_journey_says(analysed):
     listed = analysed.aws.s3.list_objects_v2(Bucket="analysis")["Contents"]
     later = {
+        Artifact.IDENTITY,
         Artifact.CALLING_PLAN,
         Artifact.LOAD_RECEIPT,
         Artifact.BUNDLE,

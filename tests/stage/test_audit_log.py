@@ -6,10 +6,13 @@ from datetime import UTC, datetime
 from strandline.cli.main import invoke
 from strandline.trust.entries import parse_entry
 from strandline.trust.export import read_entries
+from tests.stage.test_bad_submissions import upload
 
 
-def test_every_change_of_a_sample_is_in_the_exported_log(lab, deployed, tmp_path):
-    submission_id = lab.send("AUDITED")
+def test_every_change_of_a_submission_is_in_the_exported_log(lab, deployed, tmp_path):
+    submission_id, manifest = "audited", lab.manifest_of("AUDITED")
+    bodies = {file.name: b"not what was declared" for file in manifest.files}  # it is stopped at once
+    upload(lab, submission_id, manifest, bodies)
     record = lab.wait(submission_id)
     functions = deployed._endpoint.client("lambda")
     tick = json.dumps({"time": datetime.now(UTC).isoformat()})

@@ -1,4 +1,4 @@
-"""The same reads with another caller: aligned once, called anew, as a whole and in parts. ANA-02, ANA-04."""
+"""The same reads with another caller: aligned once, called anew. ANA-02."""
 
 import shutil
 
@@ -11,17 +11,14 @@ from strandline.cli.analysis import declare_sample
 from strandline.journey import SubmissionState
 from strandline.landing.manifest import Caller
 from strandline.variants.provenance import read_sources
-from tests.stage.test_steps_by_content import in_parts, steps_of, variants, whole_genome
+from tests.stage.test_steps_by_content import steps_of, variants
 
-__all__ = ["in_parts"]  # a fixture
 needs_freebayes = pytest.mark.skipif(shutil.which("freebayes") is None, reason="freebayes is not installed")
 
 
-def send(lab, sample_id: str, caller: Caller, regions=None) -> str:
+def send(lab, sample_id: str, caller: Caller) -> str:
     lanes = [LocalReads(lab.made_up.reads)]
-    submission = prepare_submission(
-        declare_sample(sample_id), lanes, lab.made_up.reference_name, regions, caller=caller
-    )
+    submission = prepare_submission(declare_sample(sample_id), lanes, lab.made_up.reference_name, None, caller=caller)
     upload_submission(lab.deployment.landing, submission, submission.submission_id())
     return submission.submission_id()
 
@@ -40,16 +37,6 @@ def test_the_same_reads_are_aligned_once_and_called_by_each_caller(lab, deployed
     assert called[0] != called[1] != []
     callers = [read_sources(tmp_path / name)["Caller"] for name in submission_ids]
     assert [caller.partition(" ")[0] for caller in callers] == ["bcftools", "freebayes"]
-
-
-@needs_freebayes
-def test_freebayes_in_parts_calls_what_it_calls_as_a_whole(lab, tmp_path, in_parts):
-    scattered = send(lab, "FREEBAYES-PARTS", Caller.FREEBAYES, whole_genome(lab, tmp_path, 8))
-    assert lab.wait(scattered).state is SubmissionState.IN_REVIEW
-    assert "GatherCalls" in steps_of(lab, scattered)
-    whole = send(lab, "FREEBAYES-PARTS", Caller.FREEBAYES)
-    assert lab.wait(whole).state is SubmissionState.IN_REVIEW
-    assert variants(lab, scattered, tmp_path) == variants(lab, whole, tmp_path) != []
 
 
 @pytest.mark.skipif(shutil.which("gatk") is not None, reason="gatk is installed: the sample would be called")
