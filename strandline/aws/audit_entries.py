@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 WAITING: Final = "AUDIT#WAITING"
 STATE_CHANGED: Final = "STATE_CHANGED"
 _LONGEST_REASON: Final = 2_000
+_LONGEST_NAME: Final = 256
 
 
 def waiting_entry(
@@ -33,15 +34,20 @@ def waiting_entry(
 ) -> "TransactWriteItemTypeDef":
     """Return what puts an entry into the queue of the log; see `trust.entries.AuditEntry` for its fields.
 
-    Of entries of one moment those with the lower `turn` come first. What cannot be printed in a reason becomes a space,
-    and a reason over 2,000 characters is cut.
+    Of entries of one moment those with the lower `turn` come first. What cannot be printed in a name or a reason
+    becomes a space, and what is too long for the log is cut: an entry that it refused would hold up all behind it.
     """
     when = now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
-    words = "".join(letter if letter.isprintable() else " " for letter in why)[:_LONGEST_REASON]
-    fields = {"what": what, "record": record, "who": who, "role": role, "why": words, "when": when}
+    words = _printable(why, _LONGEST_REASON) or "no reason was given"
+    fields = {"what": what, "record": record, "who": _printable(who, _LONGEST_NAME) or "unknown"}
+    fields |= {"role": role, "why": words, "when": when}
     fields |= {name: digest for name, digest in (("before", before), ("after", after)) if digest}
     key = {"pk": {"S": WAITING}, "sk": {"S": f"{when}#{turn:06d}#{uuid.uuid4().hex}"}}
     return {"Put": {"TableName": table, "Item": key | {name: {"S": value} for name, value in fields.items()}}}
+
+
+def _printable(text: str, longest: int) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text)[:longest].strip()
 
 
 def digest_of(record: Mapping[str, object]) -> str:

@@ -69,6 +69,15 @@ def test_a_change_that_does_not_happen_is_not_in_the_log(aws, trail, key):
     assert trail.seal(key, NOW) == 1
 
 
+def test_what_the_log_would_refuse_is_made_fit_for_it_and_holds_up_nothing(aws, trail, key):
+    aws.submit("s-1", READS, manifest_of(READS))
+    aws.table.move("s-1", S.VALIDATING, who="x" * 3_000, why="\x07 ", now=NOW)
+    aws.table.move("s-1", S.ANALYSING, who=" ", why="y" * 5_000, now=NOW)
+    assert trail.seal(key, NOW) == 3
+    told = [(len(entry.who), len(entry.why)) for entry in entries(trail)][1:]
+    assert told == [(256, len("no reason was given")), (len("unknown"), 2_000)]
+
+
 def test_more_than_one_transaction_holds_goes_into_the_log_in_turns(aws, trail, key):
     for number in range(95):
         aws.register(f"s-{number}", aws.land(f"s-{number}", "a.fastq.gz", b"x"))
