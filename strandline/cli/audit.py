@@ -64,6 +64,10 @@ def verify(
     """
     key = read_public_key(_read_key(public_key))
     heads = [head for source in (folder, *(trusted or [])) for head in read_heads(source)]
+    if not heads:
+        raise RejectedInputError(
+            "audit_head_missing", f"{folder} has no signed head: export again once the log was sealed, or give --head"
+        )
     heads.sort(key=lambda signed: (signed.head.when, signed.head.size))
     found = verify_log(_shown(folder), heads, key)
     faults = [(str(one.fault), one.first, one.last, one.says) for one in found.problems]

@@ -52,6 +52,12 @@ def test_a_log_cut_with_its_heads_shows_by_a_head_kept_elsewhere(export, capsys)
     assert "TRUNCATED" in capsys.readouterr().out
 
 
+def test_a_log_that_was_never_signed_is_said_to_want_a_head(export, capsys):
+    write_export(export / "log", [], [])
+    assert verify(export) == 65
+    assert "no signed head: export again once the log was sealed" in capsys.readouterr().err
+
+
 def test_a_proof_holds_by_itself(export, capsys):
     assert invoke(["audit", "proof", str(export / "log"), "9", "--since", "7"]) == 0
     told = json.loads(capsys.readouterr().out)
