@@ -49,7 +49,7 @@ class DataTable:
 TABLE_INDEXES = {"by_state": "gsi1", "by_sample": "gsi2", "by_site": "gsi3", "by_day": "gsi4"}
 """Indexes of the submissions table, and what their key attributes begin with."""
 
-_OBJECT_KEYS = "object keys derive from submission ids, which are not known when the stack is deployed"
+_OBJECT_KEYS = "object keys derive from submission ids or sizes, which are not known when the stack is deployed"
 
 
 def read_objects(bucket: DataBucket, *, prefix: str = "") -> list[Permission]:
