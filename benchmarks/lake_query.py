@@ -448,7 +448,7 @@ def plot(rows: Sequence[Row]) -> str:
             ]
             charts.append(draw_lines(f"{label}, by samples in the lake", Axis("samples"), Axis(label, low=0.0), lines))
     style = "body{font:14px sans-serif} figure{display:inline-block;width:46%} svg text{font-size:11px}"
-    style += " i{display:inline-block;width:1em;height:.6em}"
+    style += " i{display:inline-block;width:1em;height:.6em;margin:0 .3em 0 .9em}"
     head = f'<!doctype html><meta charset="utf-8"><title>The lake as it grows</title><style>{style}</style>'
     return f"{head}{''.join(charts)}\n"
 
