@@ -153,6 +153,7 @@ class Artifact(StrEnum):
     ALIGNED = "aligned.cram"
     ALIGNED_INDEX = "aligned.cram.crai"
     ALIGNMENT_METRICS = "alignment_metrics.json"
+    READ_COUNTS = "read_counts.json"
     ALIGNMENT_QUALITY = "alignment_quality.json"
     REGION_COVERAGE = "region_coverage.tsv"
     FINGERPRINT = "fingerprint.json"

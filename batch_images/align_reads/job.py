@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from strandline.aws.counting import read_wanted
 from strandline.aws.jobs import open_buckets
 from strandline.aws.settings import ReadsJobSettings
 from strandline.aws.steps import Step, run_step
@@ -14,6 +15,7 @@ from strandline.journey import Artifact
 from strandline.landing.manifest import FileRole, ReadSet
 from strandline.reads.alignment import align_reads, choose_aligner
 from strandline.reads.lanes import Lane, ReadGroup, check_contigs, take_apart
+from strandline.reads.measurement import CountAlong, KeptCounts, aligned_by
 from strandline.reads.reference_bundle import ReferenceBundle, ReferenceRole
 from strandline.reads.tools import aligner_version, tool_version
 
@@ -45,13 +47,17 @@ def read(workspace: Workspace) -> Mapping[str, str]:
 
 
 def align(workspace: Workspace, threads: int) -> None:
-    """Align, and measure what came of it."""
+    """Align, and count the reads on their way into the CRAM, which spares MeasureQuality to decode it again."""
     bundle = workspace.reference()
     aligner = choose_aligner({file.role for file in bundle.files})
     reference = workspace.fetch_reference(bundle, [*_ROLES, aligner.index])
     fasta, cram = reference[ReferenceRole.FASTA], workspace.path(Artifact.ALIGNED)
     lanes = [lane for one in workspace.manifest.read_sets() for lane in fetch_lanes(workspace, one, bundle, fasta)]
-    metrics = align_reads(fasta, lanes, cram, aligner=aligner, threads=threads)
+    along = CountAlong(read_wanted(workspace, bundle))
+    metrics = align_reads(fasta, lanes, cram, aligner=aligner, threads=threads, read_along=along.read)
+    kept = KeptCounts(of=workspace.step_keys[STEP.makes], programs=aligned_by(cram), counts=along.counts)
+    workspace.path(Artifact.READ_COUNTS).write_text(kept.model_dump_json())
+    workspace.publish(Artifact.READ_COUNTS)  # no output of the step: they are of this submission's regions
     workspace.path(Artifact.ALIGNMENT_METRICS).write_text(json.dumps(asdict(metrics)))
 
 

@@ -2,8 +2,8 @@
 
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
+from strandline.aws.counting import read_wanted
 from strandline.aws.jobs import open_buckets
 from strandline.aws.settings import MeasurementJobSettings
 from strandline.aws.steps import Step, run_step
@@ -11,20 +11,13 @@ from strandline.aws.workspace import Workspace
 from strandline.errors import RejectedInputError
 from strandline.journey import Artifact
 from strandline.landing.manifest import FileRole
-from strandline.landing.regions import Region, parse_regions
 from strandline.reads.coverage import write_bed
 from strandline.reads.gates import parse_thresholds, refuse_stopped
-from strandline.reads.known_sites import KnownSite, read_known_sites
-from strandline.reads.measurement import NamedRegion, Subject, measure_alignment, read_names, write_region_table
-from strandline.reads.reference_bundle import ReferenceBundle, ReferenceRole
+from strandline.reads.measurement import KeptCounts, Subject, judge_counts, measure_alignment, write_region_table
+from strandline.reads.reference_bundle import ReferenceRole
 from strandline.reads.tools import tool_version
 
-_ROLES = [
-    ReferenceRole.FASTA,
-    ReferenceRole.FASTA_INDEX,
-    ReferenceRole.FREQUENCIES,
-    ReferenceRole.FREQUENCIES_INDEX,
-]
+_ROLES = [ReferenceRole.FASTA, ReferenceRole.FASTA_INDEX]
 STEP = Step(
     "MeasureQuality",
     "MeasureQuality",
@@ -50,23 +43,16 @@ def measure(workspace: Workspace, gates: str, threads: int) -> None:
     """Measure, keep what was measured, and only then stop a sample that nobody should interpret."""
     limits = parse_thresholds(gates)
     bundle = workspace.reference()
-    reference = workspace.fetch_reference(bundle, _ROLES)
-    named = named_regions(workspace, bundle)
-    analysed = [one.region for one in named] or [
-        Region(name, 0, length) for name, length in bundle.length_by_contig.items()
-    ]
-    found = measure_alignment(
-        workspace.fetch(Artifact.ALIGNED),
-        reference[ReferenceRole.FASTA],
-        analysed=analysed,
-        named=named,
-        sites=known_sites(reference.get(ReferenceRole.FREQUENCIES), analysed),
-        subject=Subject(workspace.manifest.sample.sex, bundle.label, bundle.assembly),
-        limits=limits,
-        threads=threads,
-    )
+    wanted = read_wanted(workspace, bundle)
+    subject = Subject(workspace.manifest.sample.sex, bundle.label)
+    kept = read_counts(workspace)
+    if kept:
+        found = judge_counts(kept.counts, wanted, subject, limits, programs=kept.programs)
+    else:
+        fasta = workspace.fetch_reference(bundle, _ROLES)[ReferenceRole.FASTA]
+        found = measure_alignment(workspace.fetch(Artifact.ALIGNED), fasta, wanted, subject, limits, threads=threads)
     write_bed(found.coverage.callable_regions, workspace.path(Artifact.CALLABLE_REGIONS))
-    write_region_table(named, found.region_depths, workspace.path(Artifact.REGION_COVERAGE))
+    write_region_table(wanted.named, found.region_depths, workspace.path(Artifact.REGION_COVERAGE))
     workspace.path(Artifact.FINGERPRINT).write_text(found.fingerprint.model_dump_json())
     workspace.path(Artifact.ALIGNMENT_QUALITY).write_text(found.quality.model_dump_json(indent=1))
     try:
@@ -76,18 +62,11 @@ def measure(workspace: Workspace, gates: str, threads: int) -> None:
         raise
 
 
-def named_regions(workspace: Workspace, bundle: ReferenceBundle) -> list[NamedRegion]:
-    """Return the submission's regions by name, none where the whole reference is analysed."""
-    bed = workspace.fetch_if_there(Artifact.REGIONS)
-    if bed is None:
-        return []
-    body = bed.read_bytes()
-    return read_names(body, parse_regions(body, bed.name, bundle.length_by_contig))
-
-
-def known_sites(frequencies: Path | None, analysed: list[Region]) -> list[KnownSite]:
-    """Return common variants in what is analysed, none where the bundle has no frequencies."""
-    return read_known_sites(frequencies, analysed) if frequencies else []
+def read_counts(workspace: Workspace) -> KeptCounts | None:
+    """Return what AlignReads counted on the way, None where the reads that are there now were taken over."""
+    path = workspace.fetch_if_there(Artifact.READ_COUNTS)
+    kept = KeptCounts.model_validate_json(path.read_bytes()) if path else None
+    return kept if kept and kept.of == workspace.step_keys.get("AlignReads") else None
 
 
 if __name__ == "__main__":

@@ -101,6 +101,7 @@ def run_step(
         if before.get(step.makes) == key:
             records.forget(workspace.submission_id, step)
         began = time.monotonic()
+        workspace.step_keys = {**before, step.makes: key}
         work(workspace)
         workspace.publish(*step.outputs)
         records.keep(workspace.submission_id, step, key, making=making, seconds=time.monotonic() - began)

@@ -21,7 +21,7 @@ from strandline.reads.reference_bundle import (
 
 _BUNDLE_LIMIT_BYTES: Final = 8 << 20
 _COOL: Final = "tier=cool"  # the analysis bucket's lifecycle moves what is tagged so
-_PASSING: Final = "tier=passing"  # and removes this: it is put together with others and then needed no more
+_PASSING: Final = "tier=passing"  # and removes this: it goes into another output and is then needed no more
 _CONTENT_TYPES: Final[Mapping[str, str]] = {
     ".json": "application/json",
     ".html": "text/html; charset=utf-8",
@@ -39,12 +39,16 @@ class Buckets:
 
 
 class Workspace:
-    """Where one step of one submission works. `scratch` is an empty folder that the caller removes."""
+    """Where one step of one submission works. `scratch` is an empty folder that the caller removes.
+
+    `step_keys` are those of the submission's steps so far, by what they make, with that of the step at work.
+    """
 
     def __init__(self, submission_id: str, table: SubmissionsTable, buckets: Buckets, scratch: Path) -> None:
         self.submission_id = submission_id
         self.table = table
         self.scratch = scratch
+        self.step_keys: Mapping[str, str] = {}
         self.manifest: Manifest = table.manifest(submission_id)
         self._buckets = buckets
 
@@ -174,7 +178,7 @@ def read_bundle(references: S3Objects, manifest: Manifest) -> ReferenceBundle:
 
 
 def _tags(output: Output) -> str:
-    if isinstance(output, PartOf):
+    if isinstance(output, PartOf) or output is Artifact.READ_COUNTS:
         return _PASSING
     return _COOL if output is Artifact.ALIGNED else ""
 

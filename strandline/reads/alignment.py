@@ -1,7 +1,7 @@
 """The lanes of a sample to a sorted, duplicate-marked CRAM: the commands of AlignReads, and what they measured."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -9,7 +9,7 @@ from typing import Final
 from strandline.errors import RejectedInputError
 from strandline.reads.lanes import QUICK_BAM, Lane, check_mates, check_nothing_lost, interleave_commands
 from strandline.reads.reference_bundle import ReferenceRole
-from strandline.reads.tools import aligner_command, read_output, run_pipeline, tool_command
+from strandline.reads.tools import Tap, aligner_command, read_output, run_pipeline, tool_command
 
 _SORT_MEMORY: Final = "256M"
 
@@ -80,17 +80,34 @@ def align_pipelines(
 
 
 def align_reads(
-    reference: Path, lanes: Sequence[Lane], cram: Path, *, aligner: Aligner, threads: int
+    reference: Path,
+    lanes: Sequence[Lane],
+    cram: Path,
+    *,
+    aligner: Aligner,
+    threads: int,
+    read_along: Callable[[Iterator[bytes]], None] | None = None,
 ) -> AlignmentMetrics:
     """Align, sort, mark duplicates, write `cram` and its index, and measure.
+
+    Args:
+        reference: FASTA with its indexes.
+        lanes: of one sample.
+        cram: output.
+        aligner: that the reference is indexed for.
+        threads: of the aligner.
+        read_along: is given the sorted records as a BAM, in pieces of any size, while they go into the CRAM: encoding
+            it leaves a core idle.
 
     Raises:
         RejectedInputError: `reads_unpaired` or `read_names_repeated`, where a BAM or CRAM does not come apart into
             pairs.
         subprocess.CalledProcessError: where a tool failed.
     """
-    for pipeline in align_pipelines(reference, lanes, cram, aligner=aligner, threads=threads):
-        run_pipeline(pipeline)
+    pipelines = align_pipelines(reference, lanes, cram, aligner=aligner, threads=threads)
+    for pipeline in pipelines:
+        is_last = pipeline is pipelines[-1]
+        run_pipeline(pipeline, tap=Tap(len(pipeline) - 1, read_along) if read_along and is_last else None)
         for number, lane in enumerate(lanes):
             check_mates(_lane_scratch(cram, number), lane.reads[0])
     index_reads(cram)

@@ -1,10 +1,11 @@
 """One pass over a sample's alignments that measures all that can be known before variants are called."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pysam
+from pydantic import BaseModel, ConfigDict
 
 from strandline.landing.manifest import Sex
 from strandline.landing.regions import Region
@@ -13,7 +14,7 @@ from strandline.reads.coverage import Coverage, CoverageMeter, RegionDepth
 from strandline.reads.fingerprint import Fingerprint, take_fingerprint
 from strandline.reads.gates import GateThresholds, Measured, check_gates
 from strandline.reads.known_sites import KnownSite, SiteCounts, SiteMeter
-from strandline.reads.mapping import MappingMeter
+from strandline.reads.mapping import InsertSizes, MappingCounts, MappingMeter
 from strandline.reads.quality import (
     MOST_WEAK_REGIONS,
     AlignmentQuality,
@@ -22,8 +23,8 @@ from strandline.reads.quality import (
     summarise_coverage,
     summarise_inserts,
 )
-from strandline.reads.read_batches import open_batches
-from strandline.reads.read_quality import ReadQualityMeter
+from strandline.reads.read_batches import ReadBatch, decode_batches, open_batches
+from strandline.reads.read_quality import MateQuality, ReadQualityMeter
 from strandline.reads.sex import check_sex, is_x, without_pseudoautosomal
 
 WEAK_BELOW: float = 20.0
@@ -40,11 +41,10 @@ class NamedRegion:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What the measures are held against: the declared sex, and the reference bundle by label and assembly."""
+    """What the measures are held against: the declared sex, and the reference bundle by its label."""
 
     declared_sex: Sex
     reference_label: str
-    assembly: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +57,60 @@ class Measurement:
     fingerprint: Fingerprint
 
 
-def measure_alignment(
-    aligned: Path,
-    reference: Path,
-    *,
-    analysed: Sequence[Region],
-    named: Sequence[NamedRegion],
-    sites: Sequence[KnownSite],
-    subject: Subject,
-    limits: GateThresholds,
-    threads: int = 1,
-) -> Measurement:
-    """Measure and judge; a sample that a gate stops is measured like any other, and nothing is raised for it.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is counted.
 
-    Args:
-        aligned: coordinate-sorted CRAM or BAM with duplicates marked.
-        reference: FASTA with its index.
-        analysed: what is analysed; 0-based, half-open.
+    Attributes:
+        analysed: 0-based, half-open.
         named: the submission's own regions, none where the whole reference is analysed.
         sites: common variants with their frequencies, none where the bundle has no frequencies.
+        assembly: of the reference, which tells where X and Y are alike.
+    """
+
+    analysed: tuple[Region, ...]
+    named: tuple[NamedRegion, ...]
+    sites: tuple[KnownSite, ...]
+    assembly: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCounts:
+    """What one pass over a sample's alignments counts, before anything is concluded from it.
+
+    Attributes:
+        coverage: its `tallied` are the named regions, then what tells the sex.
+    """
+
+    mates: tuple[MateQuality, MateQuality]
+    mapping: MappingCounts
+    inserts: InsertSizes
+    coverage: Coverage
+    sites: tuple[SiteCounts, ...]
+
+
+class KeptCounts(BaseModel):
+    """Counts that were taken while the alignments were written.
+
+    `of` is the key of the step that wrote them, `programs` are the tools that their header names.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    of: str
+    programs: tuple[str, ...]
+    counts: ReadCounts
+
+
+def measure_alignment(
+    aligned: Path, reference: Path, wanted: Wanted, subject: Subject, limits: GateThresholds, *, threads: int = 1
+) -> Measurement:
+    """Count and judge a coordinate-sorted CRAM or BAM with duplicates marked.
+
+    Args:
+        aligned: the reads.
+        reference: FASTA with its index.
+        wanted: what is counted.
         subject: what is held against the measures.
         limits: of the checks.
         threads: that may decode.
@@ -83,46 +118,86 @@ def measure_alignment(
     Raises:
         subprocess.CalledProcessError: where samtools failed.
     """
-    by_sex = without_pseudoautosomal(analysed, subject.assembly)
     with open_batches(aligned, reference, threads=threads) as (contigs, batches):
-        coverage_meter = CoverageMeter(contigs, analysed, [*(one.region for one in named), *by_sex])
-        site_meter = SiteMeter(contigs, sites)
-        mapping_meter, read_meter = MappingMeter(), ReadQualityMeter()
-        for batch in batches:
-            site_meter.add(batch, coverage_meter.add(batch))
-            mapping_meter.add(batch)
-            read_meter.add(batch)
-    coverage, counts = coverage_meter.finish(), site_meter.finish()
+        counts = count_batches(contigs, batches, wanted)
+    return judge_counts(counts, wanted, subject, limits, programs=aligned_by(aligned))
+
+
+def count_batches(contigs: Sequence[str], batches: Iterable[ReadBatch], wanted: Wanted) -> ReadCounts:
+    """Count coordinate-sorted records with duplicates marked; `contigs` are those of their header, in order."""
+    tallied = [*(one.region for one in wanted.named), *without_pseudoautosomal(wanted.analysed, wanted.assembly)]
+    coverage_meter = CoverageMeter(contigs, wanted.analysed, tallied)
+    site_meter = SiteMeter(contigs, wanted.sites)
+    mapping_meter, read_meter = MappingMeter(), ReadQualityMeter()
+    for batch in batches:
+        site_meter.add(batch, coverage_meter.add(batch))
+        mapping_meter.add(batch)
+        read_meter.add(batch)
     mapping, inserts = mapping_meter.finish()
-    fingerprint = take_fingerprint(subject.reference_label, counts)
-    homozygous = _homozygous_sites(counts, fingerprint)
-    sex = check_sex(
-        coverage.tallied[len(named) :], subject.declared_sex, x_heterozygosity=_heterozygosity_on_x(fingerprint)
-    )
-    found = Measured(
+    return ReadCounts(
+        mates=read_meter.finish(),
         mapping=mapping,
         inserts=inserts,
-        mates=read_meter.finish(),
+        coverage=coverage_meter.finish(),
+        sites=tuple(site_meter.finish()),
+    )
+
+
+class CountAlong:
+    """Counts what goes into a CRAM; `read` is what `align_reads` takes for `read_along`."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self._counts: ReadCounts | None = None
+
+    def read(self, chunks: Iterator[bytes]) -> None:
+        """Count the records of a sorted BAM, which comes in pieces of any size."""
+        with decode_batches(chunks) as (contigs, batches):
+            self._counts = count_batches(contigs, batches, self._wanted)
+
+    @property
+    def counts(self) -> ReadCounts:
+        """What was counted; RuntimeError before anything was."""
+        if self._counts is None:
+            raise RuntimeError("nothing was read yet")
+        return self._counts
+
+
+def judge_counts(
+    counts: ReadCounts, wanted: Wanted, subject: Subject, limits: GateThresholds, *, programs: Sequence[str]
+) -> Measurement:
+    """Conclude and judge; a sample that a gate stops is measured like any other, and nothing is raised for it.
+
+    `programs` are the tools that the header of the alignments names.
+    """
+    coverage, tallied = counts.coverage, counts.coverage.tallied
+    depths, by_sex = tallied[: len(wanted.named)], tallied[len(wanted.named) :]
+    fingerprint = take_fingerprint(subject.reference_label, counts.sites)
+    homozygous = _homozygous_sites(counts.sites, fingerprint)
+    sex = check_sex(by_sex, subject.declared_sex, x_heterozygosity=_heterozygosity_on_x(fingerprint))
+    found = Measured(
+        mapping=counts.mapping,
+        inserts=counts.inserts,
+        mates=counts.mates,
         coverage=coverage,
         sex=sex,
-        contamination=estimate_contamination(one for one in counts if not is_x(one.site.contig)),
+        contamination=estimate_contamination(one for one in counts.sites if not is_x(one.site.contig)),
     )
-    depths = coverage.tallied[: len(named)]
     quality = AlignmentQuality(
         mates=found.mates,
-        mapping=mapping,
-        estimated_library_size=mapping.estimated_library_size,
-        inserts=summarise_inserts(inserts),
+        mapping=counts.mapping,
+        estimated_library_size=counts.mapping.estimated_library_size,
+        inserts=summarise_inserts(counts.inserts),
         coverage=summarise_coverage(coverage),
-        regions=summarise_regions(named, depths) if named else None,
+        regions=summarise_regions(wanted.named, depths) if wanted.named else None,
         sex=sex,
         contamination=found.contamination,
         charr=estimate_from_homozygous_sites(homozygous),
         charr_sites=len(homozygous),
-        known_sites=len(sites),
+        known_sites=len(wanted.sites),
         checks=tuple(check_gates(found, limits)),
         thresholds=limits,
-        programs=aligned_by(aligned),
+        programs=tuple(programs),
     )
     return Measurement(quality, coverage, depths, fingerprint)
 

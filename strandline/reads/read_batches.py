@@ -6,11 +6,11 @@ section 4.2 (BAM); samtools writes it uncompressed.
 
 import struct
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -133,21 +133,29 @@ def open_batches(
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
         if process.stdout is None:
             raise RuntimeError("a pipe was asked for")
+        source = process.stdout
         try:
-            with ReadAhead(_inflate(process.stdout), _PIECES_AHEAD) as pieces:
-                content = _Content(iter(pieces))
-                yield content.read_contigs(), content.read_records()
+            with decode_batches(iter(lambda: source.read(_PIPE_BYTES), b"")) as decoded:
+                yield decoded
         except BaseException:
             process.kill()
             raise
-        process.stdout.close()
+        source.close()
         code = process.wait()
     if code not in {0, -13}:  # -13: the caller wanted no more
         raise subprocess.CalledProcessError(code, command)
 
 
-def _inflate(source: IO[bytes]) -> Iterator[bytes]:
-    return decompress_if_gzip(iter(lambda: source.read(_PIPE_BYTES), b""), "the reads")
+@contextmanager
+def decode_batches(chunks: Iterable[bytes]) -> Iterator[tuple[list[str], Iterator[ReadBatch]]]:
+    """Yield the contigs of a BAM's header, in order, and its records in batches.
+
+    Args:
+        chunks: the bytes of the BAM in order, compressed or as `samtools view -u` leaves them, in pieces of any size.
+    """
+    with ReadAhead(decompress_if_gzip(chunks, "the reads"), _PIECES_AHEAD) as pieces:
+        content = _Content(iter(pieces))
+        yield content.read_contigs(), content.read_records()
 
 
 class _Content:

@@ -4,13 +4,15 @@ An image pins its tools and puts them on PATH. On a plain machine samtools and b
 pybwa; each is wrapped as a process of its own, so that a pipeline looks the same in both places.
 """
 
+import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version as distribution_version
 from importlib.util import find_spec
@@ -20,6 +22,20 @@ from typing import IO, Final
 from strandline.reads.embedded_htslib import embedded_version
 
 _OLDEST_HTSLIB_TOOL: Final = (1, 17)
+_TAPPED_BYTES: Final = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """Lets this process read what a command of a pipeline is sent, on its way there.
+
+    Attributes:
+        before: place of that command in the pipeline, from 0; not the first.
+        read: is given the bytes in order, in pieces of any size. What it leaves reaches the command all the same.
+    """
+
+    before: int
+    read: Callable[[Iterator[bytes]], None]
 
 
 @cache
@@ -59,13 +75,16 @@ def aligner_version(command: Sequence[str]) -> str:
     return f"{name} {match[1] if match else 'unknown'}"
 
 
-def run_pipeline(commands: Sequence[Sequence[str]], output: Path | None = None, *, quiet: bool = False) -> None:
+def run_pipeline(
+    commands: Sequence[Sequence[str]], output: Path | None = None, *, quiet: bool = False, tap: Tap | None = None
+) -> None:
     """Run commands joined by pipes, as `set -o pipefail` would, and wait for all of them.
 
     Args:
         commands: argument lists; each reads the output of the one before.
         output: takes the output of the last; where None, that command writes its own file.
         quiet: drop what the tools say on stderr.
+        tap: reads along; an exception that it raises ends the commands.
 
     Raises:
         subprocess.CalledProcessError: of the first command in the line that was killed, or else failed by itself.
@@ -74,25 +93,32 @@ def run_pipeline(commands: Sequence[Sequence[str]], output: Path | None = None, 
     with ExitStack() as stack:
         sink = stack.enter_context(output.open("wb")) if output else None
         source: IO[bytes] | None = None
+        tapped: tuple[IO[bytes] | None, IO[bytes] | None] = None, None
         for index, command in enumerate(commands):
             last = index == len(commands) - 1
+            is_tapped = tap is not None and index == tap.before
             process = subprocess.Popen(
                 list(command),
-                stdin=source if source else subprocess.DEVNULL,
+                stdin=subprocess.PIPE if is_tapped else source if source else subprocess.DEVNULL,
                 stdout=(sink if sink else None) if last else subprocess.PIPE,
                 stderr=subprocess.DEVNULL if quiet else None,
             )
             stack.callback(_end, process)
-            if source:
+            if is_tapped:
+                tapped = source, process.stdin
+            elif source:
                 source.close()  # the reader owns it now: the writer gets SIGPIPE if the reader dies
             source = process.stdout
             processes.append(process)
+        broken = _read_along(tap, *tapped) if tap else None
         codes = [process.wait() for process in processes]
     failed = [(code, process) for code, process in zip(codes, processes, strict=True) if code]
     if failed:
         killed = [pair for pair in failed if pair[0] == -signal.SIGKILL]  # the others failed because that one went
         own_fault = killed or [pair for pair in failed if pair[0] != -signal.SIGPIPE] or failed
         raise subprocess.CalledProcessError(own_fault[0][0], own_fault[0][1].args)
+    if broken:
+        raise broken
 
 
 def read_output(command: Sequence[str]) -> bytes:
@@ -118,9 +144,52 @@ def _version(executable: str) -> tuple[int, int]:
     return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
+def _read_along(tap: Tap, source: IO[bytes] | None, sink: IO[bytes] | None) -> Exception | None:
+    """Let the tap read; return what it raised over a stream that has ended, for its writer may have died."""
+    if source is None or sink is None:
+        raise ValueError("a tap goes between two commands")
+    stream = _Passing(source, sink)
+    broken: Exception | None = None
+    with source:
+        try:
+            tap.read(iter(stream))
+        except Exception as error:
+            if not stream.has_ended:
+                raise
+            broken = error
+        for _ in stream:
+            pass
+        with suppress(BrokenPipeError):
+            sink.close()
+    return broken
+
+
+class _Passing:
+    """What goes from one process to another; ends early where the other has died, whose exit code tells why."""
+
+    def __init__(self, source: IO[bytes], sink: IO[bytes]) -> None:
+        self._source = source
+        self._sink = sink
+        self.has_ended = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        while not self.has_ended:
+            piece = os.read(self._source.fileno(), _TAPPED_BYTES)
+            try:
+                self._sink.write(piece)
+            except BrokenPipeError:
+                piece = b""
+            if not piece:
+                self.has_ended = True
+                return
+            yield piece
+
+
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    if process.stdout:
-        process.stdout.close()
+    for pipe in (process.stdin, process.stdout):
+        if pipe:
+            with suppress(BrokenPipeError):
+                pipe.close()
     if process.poll() is None:
         process.kill()
         process.wait()

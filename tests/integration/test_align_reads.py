@@ -10,8 +10,11 @@ import pytest
 
 from strandline.aws.jobs import run_job
 from strandline.aws.workspace import Workspace
-from strandline.journey import Artifact
+from strandline.journey import Artifact, artifact_key
 from strandline.landing.manifest import DeclaredFile, FileRole, ReferenceName
+from strandline.landing.regions import Region
+from strandline.reads.measurement import KeptCounts, Wanted, count_batches
+from strandline.reads.read_batches import open_batches
 from strandline.reads.reference_bundle import make_bundle
 from tests.integration.conftest import ROOT, SAMPLE, Aws, load, manifest_of
 from tests.integration.test_jobs import SETTINGS, buckets
@@ -52,6 +55,7 @@ def align(aws: Aws, reference: ReferenceName, files: dict[DeclaredFile, bytes], 
     job = load(ROOT / "batch_images/align_reads/job.py")
 
     def work(workspace: Workspace) -> None:
+        workspace.step_keys = {"AlignReads": "key"}
         job.align(workspace, 1)
         shutil.copyfile(workspace.path(Artifact.ALIGNED), cram)
 
@@ -72,6 +76,12 @@ def test_each_pair_of_a_manifest_becomes_a_read_group_of_one_cram(aws, reference
     assert align(aws, reference, files, tmp_path / "out.cram") == 0
     group = {"SM": SAMPLE.sample_id, "PL": SAMPLE.platform, "LB": SAMPLE.library}
     assert groups_of(tmp_path / "out.cram") == [{"ID": name, "PU": name, **group} for name in ("FC.1", "FC.2")]
+    kept = aws.bucket("analysis").read(artifact_key("s-1", Artifact.READ_COUNTS), limit_bytes=1 << 20)
+    wanted = Wanted((Region("c", 0, len(BASES)),), (), (), None)
+    with open_batches(tmp_path / "out.cram", tmp_path / "toy.fa") as (contigs, batches):
+        counts = count_batches(contigs, batches, wanted)
+    assert KeptCounts.model_validate_json(kept).counts == counts
+    assert counts.mapping.properly_paired == 2 * PAIRS
 
 
 def write_alignment(path: Path, md5: str, sample: str) -> bytes:

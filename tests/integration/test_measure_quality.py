@@ -5,11 +5,13 @@ import gzip
 import numpy as np
 import pytest
 
+from strandline.aws.counting import read_wanted
 from strandline.aws.workspace import Buckets, Workspace
 from strandline.errors import RejectedInputError
 from strandline.journey import Artifact, artifact_key
 from strandline.landing.manifest import ReferenceName
 from strandline.reads.fingerprint import parse_fingerprint
+from strandline.reads.measurement import CountAlong, KeptCounts
 from strandline.reads.quality import AlignmentQuality
 from strandline.reads.reference_bundle import BundleSources, make_bundle
 from tests.integration.conftest import READS, ROOT, load, manifest_of
@@ -68,3 +70,26 @@ def test_limits_that_cannot_be_stop_the_job_before_any_work(mixed):
     with pytest.raises(RejectedInputError, match=r"^gates_invalid: "):
         measure(mixed, '{"no_such_limit": 1}', 1)
     assert list(mixed.scratch.iterdir()) == []
+
+
+def test_what_was_counted_while_aligning_is_taken_only_where_those_are_the_reads(aws, mixed):
+    """Counts of half as many reads: they are believed under the key of the reads, and the CRAM is read otherwise."""
+    job = load(ROOT / "batch_images/measure_quality/job.py")
+    bundle = mixed.reference()
+    reads = [Placed(0, "900M", bases="A" * 900, qualities="I" * 900)] * 20
+    bam = write_bam(mixed.scratch / "half.bam", reads, {"c": LENGTH})
+    along = CountAlong(read_wanted(mixed, bundle))
+    along.read(iter([bam.read_bytes()]))
+    kept = KeptCounts(of="of these", programs=("bwa 1",), counts=along.counts)
+    key = artifact_key("s-1", Artifact.READ_COUNTS)
+    aws.bucket("analysis").write(key, kept.model_dump_json().encode())
+    gates = '{"stop_below_proper_pair_fraction": 0, "stop_below_mean_depth": 0, "stop_above_contamination": 1}'
+
+    def measured(reads_key):
+        mixed.step_keys = {"AlignReads": reads_key}
+        job.measure(mixed, gates, 1)
+        return AlignmentQuality.model_validate_json(mixed.path(Artifact.ALIGNMENT_QUALITY).read_bytes())
+
+    taken, read = measured("of these"), measured("of others")
+    assert (taken.mapping.reads, taken.programs) == (20, ("bwa 1",))
+    assert (read.mapping.reads, read.programs) == (40, ())

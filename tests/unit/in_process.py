@@ -16,14 +16,22 @@ _HTSLIB = "strandline.reads.embedded_htslib"
 _BWA = "strandline.reads.embedded_bwa"
 
 
-def run_pipeline(commands: Sequence[Sequence[str]], output: Path | None = None, *, quiet: bool = False) -> None:
+def run_pipeline(
+    commands: Sequence[Sequence[str]],
+    output: Path | None = None,
+    *,
+    quiet: bool = False,
+    tap: tools.Tap | None = None,
+) -> None:
     """Do what `tools.run_pipeline` does; where a tool is installed on PATH, by that function itself."""
     if any(tuple(command[:2]) != (sys.executable, "-m") for command in commands):
-        tools.run_pipeline(commands, output, quiet=quiet)
+        tools.run_pipeline(commands, output, quiet=quiet, tap=tap)
         return
     with TemporaryDirectory() as folder:
         source: Path | None = None
         for number, command in enumerate(commands):
+            if tap and source and tap.before == number:
+                tap.read(iter([source.read_bytes()]))
             arguments = [str(source) if part == "-" and source else part for part in command[3:]]
             sink = Path(folder) / str(number)
             if command[2] == _BWA:

@@ -12,6 +12,7 @@ from strandline.reads.known_sites import KnownSite
 from strandline.reads.measurement import (
     NamedRegion,
     Subject,
+    Wanted,
     measure_alignment,
     read_names,
     summarise_regions,
@@ -20,14 +21,13 @@ from strandline.reads.measurement import (
 from strandline.reads.quality import HISTOGRAM_DEPTHS, AlignmentQuality, summarise_coverage
 from tests.unit.placed_reads import Placed, write_bam
 
-SUBJECT = Subject(Sex.MALE, "toy/1", None)
+SUBJECT = Subject(Sex.MALE, "toy/1")
 
 
 def measure(bam, named=(), sites=(), analysed=None):
     regions = analysed or [one.region for one in named] or [Region("c", 0, 1000)]
-    return measure_alignment(
-        bam, bam, analysed=regions, named=named, sites=sites, subject=SUBJECT, limits=GateThresholds()
-    )
+    wanted = Wanted(tuple(regions), tuple(named), tuple(sites), None)
+    return measure_alignment(bam, bam, wanted, SUBJECT, GateThresholds())
 
 
 def test_regions_keep_the_names_of_their_bed():

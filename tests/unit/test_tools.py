@@ -9,7 +9,7 @@ import pysam
 import pytest
 
 from strandline.reads import embedded_htslib, tools
-from strandline.reads.tools import read_output, run_pipeline, tool_command
+from strandline.reads.tools import Tap, read_output, run_pipeline, tool_command
 
 VCF = "##fileformat=VCFv4.3\n##contig=<ID=c,length=1000000>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n" + "".join(
     f"c\t{position}\t.\tA\tC\t.\t.\t.\n" for position in range(1, 20_001)
@@ -84,6 +84,52 @@ def test_much_data_flows_through(tmp_path):
     before = children()
     run_pipeline([shell("head -c 20000000 /dev/zero"), shell("cat"), shell("cat")], tmp_path / "out")
     assert (tmp_path / "out").stat().st_size == 20_000_000
+    assert children() <= before
+
+
+def test_a_tap_reads_what_the_next_command_gets_and_changes_nothing(tmp_path):
+    seen: list[bytes] = []
+    run_pipeline(
+        [shell("head -c 20000000 /dev/zero | tr '\\0' x"), shell("tr x y"), shell("tr y z")],
+        tmp_path / "out",
+        tap=Tap(2, seen.extend),
+    )
+    assert b"".join(seen) == b"y" * 20_000_000
+    assert (tmp_path / "out").read_bytes() == b"z" * 20_000_000
+
+
+def test_what_a_tap_leaves_reaches_the_next_command(tmp_path):
+    run_pipeline([shell("head -c 3000000 /dev/zero"), shell("cat")], tmp_path / "out", tap=Tap(1, lambda _: None))
+    assert (tmp_path / "out").stat().st_size == 3_000_000
+
+
+def test_where_a_command_dies_it_is_named_and_not_the_tap_that_could_not_read_on(tmp_path):
+    """OPS-08: a tool that was killed is tried again, a reader that met half a file is not."""
+
+    def want_everything(pieces):
+        if len(b"".join(pieces)) < 1 << 20:
+            raise RuntimeError("ended early")
+
+    before = children()
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        run_pipeline([shell("echo x; kill -9 $$"), shell("cat")], tmp_path / "out", tap=Tap(1, want_everything))
+    assert caught.value.returncode == -9
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        run_pipeline([shell("exec yes"), shell("exit 4")], tmp_path / "out", tap=Tap(1, want_everything))
+    assert (caught.value.returncode, caught.value.cmd) == (4, shell("exit 4"))
+    with pytest.raises(RuntimeError, match="ended early"):
+        run_pipeline([shell("echo x"), shell("cat")], tmp_path / "out", tap=Tap(1, want_everything))
+    assert children() <= before
+
+
+def test_a_tap_that_fails_by_itself_ends_the_line():
+    def refuse(pieces):
+        next(pieces)
+        raise ValueError("of its own")
+
+    before = children()
+    with pytest.raises(ValueError, match="of its own"):
+        run_pipeline([shell("exec yes"), shell("cat >/dev/null")], tap=Tap(1, refuse))
     assert children() <= before
 
 
