@@ -26,6 +26,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from local_stage import events, images, replacing, s3
+from local_stage.callers import RoleFront
 from local_stage.cloudformation.api import CloudFormationApp
 from local_stage.context import REGION, StageContext
 from local_stage.http_api import ApiFront
@@ -52,7 +53,7 @@ _USED_SERVICES = {
     "events": "list_rules",
     "cloudwatch": "describe_alarms",
 }
-_EXTENSIONS = ("dynamodb", "lambda_functions", "batch", "step_functions", "glue", "athena")
+_EXTENSIONS = ("dynamodb", "lambda_functions", "batch", "step_functions", "glue", "lake_formation", "athena")
 
 
 class Dispatcher(DomainDispatcherApplication):
@@ -120,7 +121,11 @@ def start(state_dir: Path, port: int = 0, extensions: Sequence[str] = _EXTENSION
     server = make_server(
         HOST,
         taken,
-        ApiFront(UploadReceiver(Dispatcher({"cloudformation": CloudFormationApp(context)}), store), context),
+        RoleFront(
+            ApiFront(UploadReceiver(Dispatcher({"cloudformation": CloudFormationApp(context)}), store), context),
+            context,
+            _find_workgroup,
+        ),
         threaded=True,
         request_handler=QuietHandler,
         fd=listener.detach(),
@@ -162,6 +167,11 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # all that has to end has ended; taking this heap apart object by object would take seconds
+
+
+def _find_workgroup(operation: str, asked: Mapping[str, Any]) -> str | None:
+    found: str | None = importlib.import_module("local_stage.athena.moto_seams").find_workgroup(operation, asked)
+    return found
 
 
 def _new_untracked(cls: type[Any], *args: Any, **kwargs: Any) -> Any:

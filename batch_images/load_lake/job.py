@@ -15,7 +15,7 @@ from strandline.aws.settings import LakeJobSettings
 from strandline.aws.steps import StepRecords
 from strandline.aws.workspace import Workspace
 from strandline.journey import Artifact
-from strandline.lake.load import LoadedFile, callable_rows, check_samples, site_rows
+from strandline.lake.load import callable_rows, check_samples, site_rows
 from strandline.lake.rows import LoadedSample, ReadFile, lineage_rows, sample_row, variant_batches
 from strandline.lake.vcf_columns import VcfBatch, read_vcf
 from strandline.lake.vcf_source import open_vcf
@@ -48,11 +48,10 @@ def load(workspace: Workspace, lake: Lake) -> None:
     row = sample_row(loaded, quality, variant_count=quality.variants.called, now=now)
     lineage = lineage_rows(loaded, read_files(workspace), now)
     read = partial(_read, sample_id=manifest.sample.sample_id)
-    file = LoadedFile(workspace.submission_id, manifest.reference.name, manifest.reference.version)
     make_rows: dict[str, Callable[[], Iterator[pa.Table]]] = {
         "variants": lambda: variant_batches(read(calls), read_calls(calls), loaded),
-        "sites": lambda: site_rows(read(calls), file),
-        "callable_regions": lambda: callable_rows(read(gvcf), file),
+        "sites": lambda: site_rows(read(calls), loaded.file),
+        "callable_regions": lambda: callable_rows(read(gvcf), loaded.file),
         "samples": lambda: iter([row]),
         "lineage": lambda: iter([lineage]),
     }

@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
@@ -10,8 +10,10 @@ import pyarrow as pa
 from pyiceberg.table import Table
 from sqlglot import exp
 
+from local_stage.athena.access import Access
 from local_stage.athena.catalog import CatalogTable, iceberg_columns, open_iceberg, read_table
 from local_stage.athena.failures import AthenaFailure, unsupported
+from local_stage.athena.guards import guard
 from local_stage.athena.information_schema import information_tables
 from local_stage.athena.relations import QueryWriter
 from local_stage.athena.rows import View
@@ -20,7 +22,6 @@ from local_stage.athena.session import Session
 from local_stage.athena.sources import Source, arrow_source, hive_source, iceberg_source
 from local_stage.athena.types import BIGINT, BOOLEAN, INTEGER, VARCHAR, TrinoType, map_of, zoned
 from local_stage.athena.values import Scope
-from local_stage.context import StageContext
 
 # what a query may ask of an Iceberg table's own records, and how pyiceberg calls it
 _METADATA: Mapping[str, Mapping[str, tuple[str, TrinoType]]] = {
@@ -65,13 +66,15 @@ class _Known:
     iceberg: Table | None = None
     snapshot_id: int | None = None
     data: Any = None
+    row_filter: str | None = None
 
 
 class GlueTables:
     """Finds tables for one query that begins at `now`, in UTC. A table stays as it was when it was first looked at."""
 
-    def __init__(self, context: StageContext, now: datetime.datetime) -> None:
-        self._context = context
+    def __init__(self, access: Access, now: datetime.datetime) -> None:
+        self._access = access
+        self._context = access.context
         self._now = now
         self._opened: dict[tuple[str, str], tuple[CatalogTable, Table | None]] = {}
         self._known: dict[int, _Known] = {}
@@ -94,6 +97,13 @@ class GlueTables:
         known = next(known for table, known in self._pending if table is scan.table)
         if known.data is not None:
             return arrow_source(scan, known.data)
+        if known.row_filter is None or known.table is None:
+            return self._files(known, scan)
+        columns = known.table.columns if known.iceberg is None else iceberg_columns(known.iceberg)
+        guarded = guard(scan, columns, known.row_filter, QueryWriter(self, self._now))
+        return replace(self._files(known, guarded.scan), guard=guarded.condition)
+
+    def _files(self, known: _Known, scan: Scan) -> Source:
         if known.iceberg is not None:
             return iceberg_source(self._context, known.iceberg, scan, known.snapshot_id)
         if known.table is None:
@@ -106,19 +116,29 @@ class GlueTables:
         base, mark, kind = table.name.partition("$")
         found, iceberg = self._open(table.database, base)
         if found.view is not None:
+            self._access.sight(found.described)
             if mark or table.version is not None:
                 raise unsupported(f"{table.name}: a view has no history")
             return View(found.view.sql, found.view.database, found.view.columns)
         if mark:
             if iceberg is None:
                 raise unsupported(f'"{table.name}": only Iceberg tables have tables of metadata')
+            self._access.require_whole(found.described, f'"{table.name}"')
             return _metadata(iceberg, kind)
         if iceberg is not None:
             snapshot_id = None if table.version is None else self._snapshot(iceberg, table.version)
-            return _Known({**iceberg_columns(iceberg), PATH: VARCHAR}, found, iceberg, snapshot_id)
+            return self._seen(iceberg_columns(iceberg), _Known({}, found, iceberg, snapshot_id))
         if table.version is not None:
             raise AthenaFailure("NOT_SUPPORTED", "This connector does not support versioned tables")
-        return _Known({**found.columns, PATH: VARCHAR}, found)
+        return self._seen(found.columns, _Known({}, found))
+
+    def _seen(self, columns: Mapping[str, TrinoType], known: _Known) -> _Known:
+        """Return a table with the columns and rows that the caller sees; the path of a file tells of others in it."""
+        sight = None if known.table is None else self._access.sight(known.table.described, columns)
+        if sight is None:
+            return replace(known, columns={**columns, PATH: VARCHAR})
+        seen = {name: kind for name, kind in columns.items() if name in sight.columns}
+        return replace(known, columns=seen, row_filter=sight.row_filter)
 
     def _open(self, database: str, name: str) -> tuple[CatalogTable, Table | None]:
         key = (database, name)
@@ -129,7 +149,7 @@ class GlueTables:
         return self._opened[key]
 
     def _information(self, name: str) -> _Known:
-        tables: Mapping[str, pa.Table] = information_tables(self._context)
+        tables: Mapping[str, pa.Table] = information_tables(self._access)
         if name not in tables:
             raise unsupported(f"information_schema.{name}")
         data = tables[name]
@@ -178,9 +198,9 @@ def _metadata(table: Table, kind: str) -> _Known:
     return _Known({column: shown for column, (_, shown) in columns.items()}, data=data)
 
 
-def open_session(context: StageContext, database: str, scan_limit_bytes: int | None = None) -> Session:
+def open_session(access: Access, database: str, scan_limit_bytes: int | None = None) -> Session:
     """Return a session for one query that begins now."""
     now = datetime.datetime.now(datetime.UTC)
-    session = Session(GlueTables(context, now), database, now, context.state_dir / "athena" / "spill")
+    session = Session(GlueTables(access, now), database, now, access.context.state_dir / "athena" / "spill")
     session.scan_limit_bytes = scan_limit_bytes
     return session

@@ -5,7 +5,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from local_stage.athena.catalog import as_catalog_table
+from local_stage.athena.access import Access
+from local_stage.athena.catalog import CatalogTable, as_catalog_table
+from local_stage.athena.types import TrinoType
 from local_stage.context import StageContext
 
 CATALOG = "awsdatacatalog"
@@ -23,10 +25,25 @@ def list_tables(context: StageContext, database: str) -> Iterator[Mapping[str, A
         yield from page["TableList"]
 
 
-def information_tables(context: StageContext) -> Mapping[str, pa.Table]:
-    """Return the tables of information_schema that exist here."""
-    databases = list_databases(context)
-    described = [(name, table) for name in databases for table in list_tables(context, name)]
+def list_seen(access: Access, database: str) -> list[Mapping[str, Any]]:
+    """Return the tables and views of a database of which the caller sees anything, as Glue describes them."""
+    return [table for table in list_tables(access.context, database) if access.sees(table)]
+
+
+def seen_columns(access: Access, table: CatalogTable) -> dict[str, TrinoType]:
+    """Return the columns of a table that the caller sees.
+
+    Raises:
+        AthenaFailure: there are none.
+    """
+    sight = access.sight(table.described)
+    return {name: kind for name, kind in table.columns.items() if sight is None or name in sight.columns}
+
+
+def information_tables(access: Access) -> Mapping[str, pa.Table]:
+    """Return the tables of information_schema that exist here, as far as the caller sees what they tell of."""
+    databases = list_databases(access.context)
+    described = [(name, table) for name in databases for table in list_seen(access, name)]
     tables = [
         {
             "table_catalog": CATALOG,
@@ -46,7 +63,7 @@ def information_tables(context: StageContext) -> Mapping[str, pa.Table]:
             "data_type": kind.show(),
         }
         for database, table in described
-        for number, (name, kind) in enumerate(as_catalog_table(database, table).columns.items(), start=1)
+        for number, (name, kind) in enumerate(seen_columns(access, as_catalog_table(database, table)).items(), start=1)
     ]
     schemata = [{"catalog_name": CATALOG, "schema_name": name} for name in databases]
     return {

@@ -5,6 +5,7 @@ Workgroups, named queries and prepared statements stay moto's.
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from moto.athena.models import AthenaBackend, athena_backends
@@ -14,6 +15,7 @@ from moto.core.exceptions import JsonRESTError
 from local_stage.athena.queries import Query, QueryRunner, QueryState, describe_page
 from local_stage.athena.results import PAGE_LIMIT
 from local_stage.athena.statements import strip_comments
+from local_stage.callers import caller_of
 from local_stage.context import StageContext
 from local_stage.replacing import replace
 
@@ -92,9 +94,24 @@ def _start(self: AthenaResponse) -> str:
         output_location=location,
         parameters=parameters,
         scan_limit_bytes=_scan_limit(configuration),
+        caller=caller_of(str(self.headers.get("Authorization", ""))),
     )
     runner.start(query)
     return json.dumps({"QueryExecutionId": query.id})
+
+
+def find_workgroup(operation: str, asked: Mapping[str, Any]) -> str | None:
+    """Return the workgroup that a request to Athena is about, None where it is about none that exists."""
+    context, runner = _running[0]
+    backend: AthenaBackend = athena_backends[context.account][context.region]
+    if "QueryExecutionId" in asked:
+        query = runner.find(str(asked["QueryExecutionId"]))
+        return None if query is None else query.workgroup
+    if "NamedQueryId" in asked:
+        named = backend.named_queries.get(str(asked["NamedQueryId"]))
+        return None if named is None else str(named.workgroup.name)
+    several = operation.startswith(("Batch", "ListWorkGroups", "ListDataCatalogs", "ListEngineVersions"))
+    return None if several else str(asked.get("WorkGroup") or asked.get("Name") or "primary")
 
 
 def _scan_limit(configuration: dict[str, Any]) -> int | None:

@@ -7,6 +7,8 @@ from local_stage.athena.types import field_sql
 from local_stage.athena.values import Field, Read, Scope, Value
 
 Mark = Callable[[frozenset[Read]], None]
+# Athena's words for a column that is not there and for one that is not granted: nobody can tell the two apart
+_UNRESOLVED = "cannot be resolved or requester is not authorized to access requested resources"
 
 
 def resolve_name(parts: Sequence[str], scope: Scope, mark: Mark) -> Value:
@@ -27,7 +29,7 @@ def resolve_name(parts: Sequence[str], scope: Scope, mark: Mark) -> Value:
                 mark(found.reads)
             return found
         here = here.outer
-    raise AthenaFailure("COLUMN_NOT_FOUND", f"Column '{'.'.join(parts)}' cannot be resolved")
+    raise AthenaFailure("COLUMN_NOT_FOUND", f"Column '{'.'.join(parts)}' {_UNRESOLVED}")
 
 
 def _in_fields(parts: Sequence[str], fields: Sequence[Field]) -> Value | None:
@@ -48,7 +50,7 @@ def _in_fields(parts: Sequence[str], fields: Sequence[Field]) -> Value | None:
 def _fields(value: Value, names: Sequence[str]) -> Value:
     for name in names:
         if value.type.name != "row" or name not in value.type.fields:
-            raise AthenaFailure("COLUMN_NOT_FOUND", f"Column '{name}' cannot be resolved")
+            raise AthenaFailure("COLUMN_NOT_FOUND", f"Column '{name}' {_UNRESOLVED}")
         value = step_into(value, value.type.fields.index(name) + 1)
     return value
 

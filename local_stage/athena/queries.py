@@ -20,6 +20,7 @@ from local_stage.athena.results import Column, Result, ResultWriter, as_text
 from local_stage.athena.session import ScanLimitError, Session
 from local_stage.athena.statements import is_query, run_statement, statement_type, strip_comments
 from local_stage.athena.types import AthenaType
+from local_stage.callers import Caller
 from local_stage.context import StageContext
 
 _log = logging.getLogger(__name__)
@@ -46,7 +47,8 @@ class QueryState(StrEnum):
 class Query:
     """One query. Times are seconds since the epoch; `output_uri` is where its CSV goes.
 
-    `text` is what was asked; `sql` what that means, where it names a prepared statement.
+    `text` is what was asked; `sql` what that means, where it names a prepared statement; `caller` the role that asks,
+    None for whoever runs the stage.
     """
 
     text: str
@@ -67,6 +69,7 @@ class Query:
     update_count: int = 0
     manifest_uri: str | None = None
     session: Session | None = None
+    caller: Caller | None = None
 
     @property
     def is_query(self) -> bool:
@@ -193,6 +196,7 @@ class QueryRunner:
             query.parameters,
             query.scan_limit_bytes,
             lambda session: self._attach(query, session),
+            query.caller,
         )
         if not query.is_query:
             outcome = run_statement(job, sql)

@@ -21,6 +21,7 @@ from local_stage.athena.rows import View, as_wanted
 from local_stage.athena.scans import Scan, TableName
 from local_stage.athena.sources import Source
 from local_stage.athena.types import TrinoType, athena_type
+from local_stage.athena.values import name_sql
 
 _MEMORY_LIMIT = "1GB"
 _BATCH_ROWS = 10_000
@@ -116,6 +117,17 @@ class Session:
         """Return the columns of a query without running it."""
         return self._write(parse_query(sql), None)[1]
 
+    def forecast(self, sql: str, parameters: Sequence[str] = ()) -> list[tuple[TableName, int]]:
+        """Return the tables that a query would read, one for each place that reads one, and the bytes billed for it.
+
+        Nothing is read but the footers of files. `run` counts the same.
+
+        Raises:
+            AthenaFailure: the query is wrong, or cannot be run here.
+        """
+        scans = self._write(parse_query(sql, parameters), None)[2]
+        return [(scan.table, self._catalog.source(scan).scanned_bytes) for scan in scans]
+
     def _write(self, query: exp.Expr, wanted: Sequence[TrinoType] | None) -> tuple[str, list[Column], Sequence[Scan]]:
         writer = QueryWriter(self._catalog, self._now)
         rows = writer.write(query, self._database)
@@ -132,21 +144,15 @@ class Session:
     ) -> tuple[list[Column], duckdb.DuckDBPyRelation]:
         translated, columns, scans = self._write(query, wanted)
         connection = self._connect()
-        files: set[Path] = set()
-        for scan in scans:
-            source = self._catalog.source(scan)
-            body = source.sql
-            if source.arrow is not None:
-                connection.register(f"arrow_{scan.number}", source.arrow)
-                body = body.replace("{arrow}", f"arrow_{scan.number}")
-            connection.execute(f"CREATE VIEW {scan.view} AS {body}")
-            files.update(source.files)
-            self.scanned_bytes += source.scanned_bytes
+        sources = [self._catalog.source(scan) for scan in scans]
+        self.scanned_bytes = sum(source.scanned_bytes for source in sources)
         if self.scan_limit_bytes is not None and self.scanned_bytes > self.scan_limit_bytes:
             raise ScanLimitError
-        define_functions(connection, translated, self._refusals)
-        _lock_up(connection, files)
+        define_functions(connection, " ".join([translated, *(one.guard or "" for one in sources)]), self._refusals)
         try:
+            for scan, source in zip(scans, sources, strict=True):
+                _open_scan(connection, scan, source, translated)
+            _lock_up(connection, {file for source in sources for file in source.files})
             return columns, connection.sql(translated)
         except duckdb.Error as error:
             raise self._explain(error) from error
@@ -188,6 +194,23 @@ class Session:
         if isinstance(error, duckdb.InvalidInputException):
             return AthenaFailure("INVALID_FUNCTION_ARGUMENT", message)
         return AthenaFailure("GENERIC_INTERNAL_ERROR", message, system=True)
+
+
+def _open_scan(connection: duckdb.DuckDBPyConnection, scan: Scan, source: Source, query: str) -> None:
+    """Let a query name a scan.
+
+    Rows that pass a guard are copied, so that no plan of DuckDB's works anything out over the others.
+    """
+    body = source.sql
+    if source.arrow is not None:
+        connection.register(f"arrow_{scan.number}", source.arrow)
+        body = body.replace("{arrow}", f"arrow_{scan.number}")
+    if source.guard is None:
+        connection.execute(f"CREATE VIEW {scan.view} AS {body}")
+        return
+    named = [name_sql(name) for name in scan.columns if scan.column_sql(name) in query]
+    shown = ", ".join(named) or "true AS seen"
+    connection.execute(f"CREATE TABLE {scan.view} AS SELECT {shown} FROM ({body}) s WHERE {source.guard}")  # noqa: S608 - texts that were written here
 
 
 def _lock_up(connection: duckdb.DuckDBPyConnection, files: set[Path]) -> None:

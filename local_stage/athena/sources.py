@@ -25,12 +25,16 @@ _predicates: Any = expressions  # the constructors take more than their types te
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What DuckDB reads for a scan: a SELECT over files, or over an Arrow table where files alone do not tell."""
+    """What DuckDB reads for a scan: a SELECT over files, or over an Arrow table where files alone do not tell.
+
+    `guard` is a condition that rows have to meet before anything else of a query is worked out over them.
+    """
 
     sql: str
     files: Sequence[Path]
     scanned_bytes: int
     arrow: Any = None
+    guard: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

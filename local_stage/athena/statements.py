@@ -1,12 +1,13 @@
 """Statements that are no queries: which one a text is, what the catalog holds, and views."""
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from local_stage.athena.catalog import StoredView, encode_view, iceberg_columns, open_iceberg, read_table
 from local_stage.athena.failures import AthenaFailure, unsupported
-from local_stage.athena.information_schema import list_databases, list_tables
+from local_stage.athena.information_schema import CATALOG, list_databases, list_seen, seen_columns
 from local_stage.athena.jobs import Job, Outcome
 from local_stage.athena.table_statements import (
     add_partition,
@@ -23,7 +24,7 @@ from local_stage.athena.write_statements import change, create_table_as, insert,
 _NAME = r'(?:[`"]?awsdatacatalog[`"]?\.)?[`"]?(?:(?P<db>\w+)[`"]?\.[`"]?)?(?P<name>\w+)[`"]?'
 _QUERY = re.compile(r"\s*(SELECT|WITH|VALUES|TABLE|\()", re.IGNORECASE)
 _WRITE = re.compile(r"\s*(INSERT|UNLOAD|DELETE|UPDATE|MERGE|OPTIMIZE|VACUUM)\b", re.IGNORECASE)
-_UTILITY = re.compile(r"\s*(SHOW|DESC|DESCRIBE|PREPARE|DEALLOCATE)\b", re.IGNORECASE)
+_UTILITY = re.compile(r"\s*(SHOW|DESC|DESCRIBE|EXPLAIN|PREPARE|DEALLOCATE)\b", re.IGNORECASE)
 _COMMENT = re.compile(r"\A(\s*(--[^\n]*(\n|\Z)|/\*.*?\*/))*", re.DOTALL)
 _Run = Callable[[Job, re.Match[str]], Outcome]
 
@@ -79,14 +80,14 @@ def _show_tables(job: Job, found: re.Match[str]) -> Outcome:
     wanted = (found["db"] or job.database).lower()
     _require_database(job, wanted)
     pattern = _wildcard(found["pattern"])
-    names = sorted(table["Name"] for table in list_tables(job.context, wanted))
+    names = sorted(table["Name"] for table in list_seen(job.access, wanted))
     return Outcome(["tab_name"], [[name] for name in names if pattern.fullmatch(name)])
 
 
 def _show_views(job: Job, found: re.Match[str]) -> Outcome:
     wanted = (found["db"] or job.database).lower()
     _require_database(job, wanted)
-    views = [table["Name"] for table in list_tables(job.context, wanted) if table.get("TableType") == "VIRTUAL_VIEW"]
+    views = [table["Name"] for table in list_seen(job.access, wanted) if table.get("TableType") == "VIRTUAL_VIEW"]
     return Outcome(["views"], [[name] for name in sorted(views)])
 
 
@@ -95,24 +96,23 @@ def _describe(job: Job, found: re.Match[str]) -> Outcome:
     storage = table.described.get("StorageDescriptor") or {}
     listed = [*storage.get("Columns", []), *(table.described.get("PartitionKeys") or [])]
     comments = {column["Name"].lower(): column.get("Comment") or "" for column in listed}
-    rows = [f"{name:<20}\t{glue_type(kind):<20}\t{comments.get(name, ''):<20}" for name, kind in table.columns.items()]
-    if table.partition_keys:
+    seen = seen_columns(job.access, table)
+    rows = [f"{name:<20}\t{glue_type(kind):<20}\t{comments.get(name, ''):<20}" for name, kind in seen.items()]
+    keys = [key for key in table.partition_keys if key in seen]
+    if keys:
         rows += [
             "\t \t ",
             "# Partition Information\t \t ",
             f"{'# col_name':<20}\t{'data_type':<20}\t{'comment':<20}",
             "\t \t ",
         ]
-        rows += [
-            f"{key:<20}\t{glue_type(table.columns[key]):<20}\t{comments.get(key, ''):<20}"
-            for key in table.partition_keys
-        ]
+        rows += [f"{key:<20}\t{glue_type(table.columns[key]):<20}\t{comments.get(key, ''):<20}" for key in keys]
     return Outcome(["col_name"], [[row] for row in rows])
 
 
 def _show_columns(job: Job, found: re.Match[str]) -> Outcome:
     table = read_table(job.context, (found["db"] or found["later"] or job.database).lower(), found["name"].lower())
-    return Outcome(["field"], [[name] for name in table.columns])
+    return Outcome(["field"], [[name] for name in seen_columns(job.access, table)])
 
 
 def _show_create_view(job: Job, found: re.Match[str]) -> Outcome:
@@ -120,6 +120,7 @@ def _show_create_view(job: Job, found: re.Match[str]) -> Outcome:
     table = read_table(job.context, database, name)
     if table.view is None:
         raise AthenaFailure("NOT_SUPPORTED", f"Relation '{database}.{name}' is a table, not a view")
+    job.access.sight(table.described)
     lines = [f"CREATE VIEW {database}.{name} AS", *table.view.sql.splitlines()]
     return Outcome(["Create View"], [[line] for line in lines])
 
@@ -129,6 +130,7 @@ def _show_create_table(job: Job, found: re.Match[str]) -> Outcome:
     table = read_table(job.context, database, name)
     if table.view is not None:
         raise AthenaFailure("NOT_SUPPORTED", f"'{database}.{name}' is a view: ask SHOW CREATE VIEW")
+    job.access.require_whole(table.described, "SHOW CREATE TABLE")
     iceberg = None if table.metadata_uri is None else open_iceberg(job.context, table)
     kinds = table.columns if iceberg is None else iceberg_columns(iceberg)
     shown = [f"  `{column}` {glue_type(kind)}" for column, kind in kinds.items() if column not in table.partition_keys]
@@ -150,6 +152,7 @@ def _show_create_table(job: Job, found: re.Match[str]) -> Outcome:
 def _create_view(job: Job, found: re.Match[str]) -> Outcome:
     owner, name, sql = (found["db"] or job.database).lower(), found["name"].lower(), found["query"].strip()
     _require_database(job, owner)
+    job.access.require("CREATE_TABLE", owner)
     session = job.open_session()
     try:
         described_columns = session.describe(sql)
@@ -179,6 +182,7 @@ def _create_view(job: Job, found: re.Match[str]) -> Outcome:
         return Outcome()
     if not found["replace"] or existing.get("TableType") != "VIRTUAL_VIEW":
         raise AthenaFailure("ALREADY_EXISTS", f"'{owner}.{name}' exists already")
+    job.access.require("ALTER", owner, existing)
     glue.update_table(DatabaseName=owner, TableInput=described)
     return Outcome()
 
@@ -194,8 +198,41 @@ def _drop_view(job: Job, found: re.Match[str]) -> Outcome:
         raise AthenaFailure("TABLE_NOT_FOUND", f"View '{owner}.{name}' does not exist") from None
     if existing.get("TableType") != "VIRTUAL_VIEW":
         raise AthenaFailure("TABLE_NOT_FOUND", f"'{owner}.{name}' is a table, not a view")
+    job.access.require("DROP", owner, existing)
     glue.delete_table(DatabaseName=owner, Name=name)
     return Outcome()
+
+
+def _explain(job: Job, found: re.Match[str]) -> Outcome:
+    """Run EXPLAIN of the types that need no plan: whether a query is one, and what it would read.
+
+    Source: https://trino.io/docs/current/sql/explain.html
+    """
+    options = dict(re.findall(r"(TYPE|FORMAT)\s+(\w+)", (found["options"] or "").upper()))
+    kind, form = options.get("TYPE", "DISTRIBUTED"), options.get("FORMAT", "TEXT")
+    if kind not in {"IO", "VALIDATE"} or (kind == "IO" and form not in {"TEXT", "JSON"}):
+        raise unsupported(f"EXPLAIN (TYPE {kind}, FORMAT {form}): only TYPE IO and TYPE VALIDATE")
+    if not is_query(found["query"]):
+        raise unsupported(f"EXPLAIN of {found['query'].split()[0].upper()}")
+    session = job.open_session()
+    try:
+        read = session.forecast(found["query"], job.parameters)
+    finally:
+        job.close_session(session)
+    if kind == "VALIDATE":
+        return Outcome(["Valid"], [["true"]])
+    tables = [
+        {
+            "table": {"catalog": CATALOG, "schemaTable": {"schema": table.database, "table": table.name}},
+            "estimate": {"outputSizeInBytes": float(size)},
+        }
+        for table, size in read
+    ]
+    plan = {
+        "inputTableColumnInfos": tables,
+        "estimate": {"outputSizeInBytes": float(sum(size for _, size in read))},
+    }
+    return Outcome(["Query Plan"], [[line] for line in json.dumps(plan, indent=2).splitlines()])
 
 
 def _done_at_once(job: Job, found: re.Match[str]) -> Outcome:
@@ -282,6 +319,7 @@ _STATEMENTS: Sequence[tuple[re.Pattern[str], _Run]] = (
         optimize,
     ),
     (_compile(rf"VACUUM\s+{_NAME}"), vacuum),
+    (_compile(r"EXPLAIN\s*(?:\((?P<options>[\w\s,]*)\))?\s*(?P<query>\S.*)"), _explain),
     (_compile(r"PREPARE\s+\w+\s+FROM\s+.+"), _done_at_once),
     (_compile(r"DEALLOCATE\s+PREPARE\s+\w+"), _done_at_once),
 )

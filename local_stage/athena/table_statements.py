@@ -86,6 +86,8 @@ def create_table(job: Job, found: re.Match[str]) -> Outcome:
         if found["lenient"]:
             return Outcome()
         raise AthenaFailure("ALREADY_EXISTS", f"Table {name} already exists")
+    job.access.require("CREATE_TABLE", database)
+    job.access.require_writable(location)
     if str(properties.get("table_type", "")).upper() == "ICEBERG":
         if found["external"] or found["stored"]:
             raise AthenaFailure("SYNTAX_ERROR", "an Iceberg table is neither EXTERNAL nor STORED AS anything")
@@ -185,6 +187,7 @@ def repair(job: Job, found: re.Match[str]) -> Outcome:
     table = read_table(job.context, database, name)
     if table.metadata_uri is not None or not table.partition_keys:
         raise AthenaFailure("FAILED_EXECUTION", f"Table {name} is not a partitioned table")
+    job.access.require("ALTER", database, table.described)
     pattern = re.compile("/".join(rf"{re.escape(key)}=([^/]+)" for key in table.partition_keys) + "/")
     bucket, prefix = split_uri(table.location.rstrip("/") + "/")
     values = set()
@@ -207,6 +210,7 @@ def show_partitions(job: Job, found: re.Match[str]) -> Outcome:
     table = read_table(job.context, database, name)
     if table.metadata_uri is not None:
         raise unsupported('SHOW PARTITIONS of an Iceberg table: query its "$partitions"')
+    job.access.require_whole(table.described, "SHOW PARTITIONS")
     if not table.partition_keys:
         raise AthenaFailure("FAILED_EXECUTION", f"Table {name} is not a partitioned table")
     rows = [
@@ -220,6 +224,7 @@ def add_partition(job: Job, found: re.Match[str]) -> Outcome:
     """Run ALTER TABLE ... ADD PARTITION, where the partition lies in its own folder or at a LOCATION."""
     database, name = (found["db"] or job.database).lower(), found["name"].lower()
     table = read_table(job.context, database, name)
+    job.access.require("ALTER", database, table.described)
     given = {
         key.lower(): value.replace("''", "'")
         for key, value in re.findall(r"(\w+)\s*=\s*'((?:[^']|'')*)'", found["values"])
@@ -251,12 +256,14 @@ def drop_table(job: Job, found: re.Match[str]) -> Outcome:
         raise
     if table.view is not None:
         raise AthenaFailure("TABLE_NOT_FOUND", f"'{database}.{name}' is a view, not a table")
+    job.access.require("DROP", database, table.described)
     job.context.client("glue").delete_table(DatabaseName=database, Name=name)
     return Outcome()
 
 
 def create_database(job: Job, found: re.Match[str]) -> Outcome:
     """Run CREATE DATABASE."""
+    _require_deployer(job)
     glue = job.context.client("glue")
     described = {"Name": found["db"].lower(), **({"LocationUri": found["location"]} if found["location"] else {})}
     try:
@@ -269,6 +276,7 @@ def create_database(job: Job, found: re.Match[str]) -> Outcome:
 
 def drop_database(job: Job, found: re.Match[str]) -> Outcome:
     """Run DROP DATABASE; one with tables only with CASCADE."""
+    _require_deployer(job)
     glue, name = job.context.client("glue"), found["db"].lower()
     try:
         tables = glue.get_tables(DatabaseName=name)["TableList"]
@@ -283,6 +291,12 @@ def drop_database(job: Job, found: re.Match[str]) -> Outcome:
         glue.delete_table(DatabaseName=name, Name=table["Name"])
     glue.delete_database(Name=name)
     return Outcome()
+
+
+def _require_deployer(job: Job) -> None:
+    """Refuse what no group's policies allow: databases come and go with a deployment."""
+    if job.caller is not None and not job.caller.may("glue:CreateDatabase", "*"):
+        raise AthenaFailure("PERMISSION_DENIED", f"Access Denied: {job.caller.role} may not create or drop databases")
 
 
 def _partitions(context: StageContext, database: str, name: str) -> list[Mapping[str, Any]]:

@@ -53,6 +53,10 @@ def create_table_as(job: Job, found: re.Match[str]) -> Outcome:
         if found["lenient"]:
             return Outcome()
         raise AthenaFailure("TABLE_ALREADY_EXISTS", f"Table 'awsdatacatalog.{database}.{name}' already exists")
+    job.access.require("CREATE_TABLE", database)
+    for place in ("location", "external_location"):
+        if properties.get(place):
+            job.access.require_writable(str(properties[place]))
     query = parse_query(_without_data_words(found["query"]), job.parameters)
     columns, data, scanned = _read(job, query)
     if any(column.name.startswith("_col") for column in columns):
@@ -98,6 +102,7 @@ def insert(job: Job, found: re.Match[str]) -> Outcome:
         raise AthenaFailure("SYNTAX_ERROR", "mismatched input 'OVERWRITE'")
     target = target_of(tree, job.database)
     table = _table(job, target.database, target.name)
+    job.access.require("INSERT", target.database, table.described)
     iceberg = None if table.metadata_uri is None else load_table(job.context, target.database, target.name)
     kinds: Mapping[str, TrinoType] = table.columns if iceberg is None else iceberg_columns(iceberg)
     named = [part.name for part in tree.this.expressions] if isinstance(tree.this, exp.Schema) else list(kinds)
@@ -137,6 +142,7 @@ def unload(job: Job, found: re.Match[str]) -> Outcome:
     if form != "PARQUET":
         raise unsupported(f"UNLOAD with the format {form}")
     location = found["location"]
+    job.access.require_writable(location)
     columns, data, scanned = _read(job, parse_query(found["query"], job.parameters))
     if not is_empty(job.context, location):
         raise AthenaFailure("HIVE_PATH_ALREADY_EXISTS", f"Target directory already exists: {location}")
@@ -156,6 +162,7 @@ def change(job: Job, found: re.Match[str]) -> Outcome:
     table = _table(job, target.database, target.name)
     if table.metadata_uri is None:
         raise AthenaFailure("NOT_SUPPORTED", "Modifying Hive table rows is only supported for Iceberg tables")
+    _require_change(job, target.database, table)
     iceberg = load_table(job.context, target.database, target.name)
     kinds = iceberg_columns(iceberg)
     rewriting = rewrite(tree, list(kinds))
@@ -203,9 +210,18 @@ def vacuum(job: Job, found: re.Match[str]) -> Outcome:
 
 def _iceberg(job: Job, found: re.Match[str]) -> Table:
     database, name = (found["db"] or job.database).lower(), found["name"].lower()
-    if _table(job, database, name).metadata_uri is None:
+    table = _table(job, database, name)
+    if table.metadata_uri is None:
         raise AthenaFailure("NOT_SUPPORTED", f"'{database}.{name}' is no Iceberg table")
+    _require_change(job, database, table)
     return load_table(job.context, database, name)
+
+
+def _require_change(job: Job, database: str, table: CatalogTable) -> None:
+    """Refuse to change a table that the caller does not see all of: its files are written anew from what is seen."""
+    for permission in ("INSERT", "DELETE"):
+        job.access.require(permission, database, table.described)
+    job.access.require_whole(table.described, "a change")
 
 
 def _read(job: Job, query: exp.Expr, wanted: Sequence[TrinoType] | None = None) -> tuple[list[Column], pa.Table, int]:

@@ -9,6 +9,7 @@ from local_stage.cloudformation import (
     types_compute,
     types_identity,
     types_lake,
+    types_lake_formation,
     types_messaging,
     types_network,
     types_storage,
@@ -23,6 +24,7 @@ def known_types() -> Mapping[str, ResourceType]:
     modules = (
         types_storage,
         types_lake,
+        types_lake_formation,
         types_network,
         types_identity,
         types_batch,

@@ -26,19 +26,22 @@ class LoadedFile:
         submission_id: what replaces them as a whole.
         reference_name, reference_version: the reference bundle that the file was made on.
         is_aligned: whether alleles were moved to the left, so that rows may come out of order by some bases.
+        site: who sent it; rows of no site are seen by no role of one.
     """
 
     submission_id: str
     reference_name: str
     reference_version: str
     is_aligned: bool = False
+    site: str | None = None
 
-    def values(self) -> dict[str, str]:
+    def values(self) -> dict[str, str | None]:
         """Return the columns that are the same in each row."""
         return {
             "submission_id": self.submission_id,
             "reference_name": self.reference_name,
             "reference_version": self.reference_version,
+            "site": self.site,
         }
 
 
@@ -110,7 +113,7 @@ def _rows(table_name: str, columns: Mapping[str, pa.Array], loaded: LoadedFile) 
         if field.name in columns:
             column = columns[field.name]
             arrays.append((with_plain_keys(column) if pa.types.is_map(field.type) else column).cast(field.type))
-        elif field.name in same:
+        elif same.get(field.name) is not None:
             arrays.append(pa.repeat(pa.scalar(same[field.name]), count))
         else:
             arrays.append(pa.nulls(count, field.type))

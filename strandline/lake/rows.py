@@ -26,6 +26,11 @@ class LoadedSample:
     reference_version: str
     annotation_sources: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def file(self) -> LoadedFile:
+        """What the rows of its files have in common."""
+        return LoadedFile(self.submission_id, self.reference_name, self.reference_version, site=self.sample.site)
+
 
 def variant_batches(
     batches: Iterable[VcfBatch], calls: Iterable[VariantCall], loaded: LoadedSample
@@ -41,7 +46,7 @@ def variant_batches(
         RuntimeError: the two are not the same file, or it is not normalised.
     """
     remaining = iter(calls)
-    file = LoadedFile(loaded.submission_id, loaded.reference_name, loaded.reference_version)
+    file = loaded.file
     for table in variant_rows(batches, file):
         alleles = zip(*(table[name].to_pylist() for name in ("contig", "position", "ref", "alt")), strict=True)
         told = [_annotations(_call_of(allele, remaining), loaded) for allele in alleles]
@@ -63,6 +68,7 @@ def sample_row(loaded: LoadedSample, quality: QualitySummary, *, variant_count: 
         "variant_count": variant_count,
         "mean_depth": quality.coverage.mean_depth,
         "loaded_at": now,
+        "site": loaded.sample.site,
     }
     return pa.Table.from_pylist([row], schema=lake_tables()["samples"].arrow_schema())
 
@@ -95,6 +101,7 @@ def lineage_rows(loaded: LoadedSample, files: Iterable[ReadFile], now: datetime)
             "reference_name": loaded.reference_name,
             "reference_version": loaded.reference_version,
             "loaded_at": now,
+            "site": loaded.sample.site,
         }
         for file in files
     ]

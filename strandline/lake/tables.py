@@ -1,10 +1,11 @@
 """The lake's tables as `tables.json` defines them; infra reads the same file to create them."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -22,12 +23,13 @@ _ARROW_TYPES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column; `type` is Iceberg's name of it."""
+    """One column; `type` is Iceberg's name of it, `data_class` decides who may see it (`strandline.trust.access`)."""
 
     name: str
     type: str
     required: bool
     doc: str
+    data_class: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def lake_tables() -> dict[str, LakeTable]:
         name: LakeTable(
             name=name,
             description=table["description"],
-            columns=tuple(Column(**column) for column in document[table.get("copy_of", name)]["columns"]),
+            columns=_columns(document[table.get("copy_of", name)]),
             partition=tuple(part["source"] for part in table["partition"]),
             sort=tuple(table["sort"]),
             bloom=tuple(table.get("bloom", ())),
@@ -75,3 +77,7 @@ def lake_tables() -> dict[str, LakeTable]:
         )
         for name, table in document.items()
     }
+
+
+def _columns(table: Mapping[str, Any]) -> tuple[Column, ...]:
+    return tuple(Column(**{"data_class": table["data_class"], **column}) for column in table["columns"])

@@ -212,7 +212,7 @@ def test_a_large_result_comes_in_pages(ask):
         ("SELECT * FROM nothing", "TABLE_NOT_FOUND: Table 'awsdatacatalog.db.nothing' does not exist"),
         ("SELECT * FROM nowhere.nothing", "SCHEMA_NOT_FOUND: Schema 'nowhere' does not exist"),
         ("SELEC 1", "SYNTAX_ERROR: mismatched input 'SELEC'"),
-        ("EXPLAIN SELECT 1", "NOT_SUPPORTED: the embedded Athena does not run EXPLAIN SELECT"),
+        ("EXPLAIN SELECT 1", "NOT_SUPPORTED: the embedded Athena does not run EXPLAIN (TYPE DISTRIBUTED"),
         (
             "SELECT * FROM read_parquet('/etc/passwd')",
             "NOT_SUPPORTED: the embedded Athena does not run the table function",

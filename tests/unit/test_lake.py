@@ -16,7 +16,8 @@ from strandline.landing.manifest import SampleDeclaration
 from tests.unit.lake_calls import batches_of, variants_of
 from tests.unit.made_up import NAME, NAMED, QUALITY, call, consequence
 
-LOADED = LoadedSample("s-1", SampleDeclaration(sample_id="HG002", subject_id="PT00042"), "slice", "0c2b")
+SAMPLE = SampleDeclaration(sample_id="HG002", subject_id="PT00042", site="north")
+LOADED = LoadedSample("s-1", SAMPLE, "slice", "0c2b")
 DEFINITIONS = json.loads(files("strandline.lake").joinpath("tables.json").read_bytes())
 ICEBERG_TYPES = {"boolean", "int", "long", "float", "double", "date", "timestamp", "timestamptz", "string"}
 ICEBERG_TYPES |= {"list<int>", "map<string,string>"}
@@ -29,7 +30,7 @@ def test_a_table_is_defined_soundly(name):
     columns = {column["name"]: column for column in table["columns"]}
     assert len(columns) == len(table["columns"])
     for column in columns.values():
-        assert set(column) == {"name", "type", "required", "doc"}
+        assert set(column) - {"data_class"} == {"name", "type", "required", "doc"}
         assert column["type"] in ICEBERG_TYPES
         assert column["doc"].endswith(".")
     assert table["description"]
@@ -92,6 +93,7 @@ def test_a_call_becomes_one_row_column_by_column():
             **dict.fromkeys(["phase_set", "phred_likelihoods", "called_genotype", "sample_fields"]),
             "alt_number": 1,
             "source_position": 32_316_461,
+            "site": "north",
         }
     ]
 
@@ -120,7 +122,7 @@ def test_what_is_absent_is_null_and_never_an_empty_text_or_zero():
     in_intron = replace(bare, consequences=(consequence("intron", transcript="", protein_change=None),))
     named_otherwise = replace(bare, identifier="COSV52")
     (table,) = variants_of([bare, in_intron, named_otherwise], LOADED)
-    told = {"alt_number", "source_position"}
+    told = {"alt_number", "source_position", "site"}
     optional = [field.name for field in table.schema if field.nullable and field.name not in told]
     first, second, third = table.select(optional).to_pylist()
     assert set(first.values()) == set(third.values()) == {None}
@@ -167,5 +169,6 @@ def test_a_sample_becomes_one_row():
             "variant_count": 12,
             "mean_depth": 31.4,
             "loaded_at": now,
+            "site": "north",
         }
     ]
