@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 _GRACE_S = 2.0
 
@@ -35,6 +35,19 @@ for group in alive:
 """
 
 
+class Leader(Protocol):
+    """A child that leads a process group: `subprocess.Popen` or what stands for it."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None:
+        """Return the exit status, None where it still runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end, at most so many seconds, and return the exit status."""
+
+
 class ProcessKeeper:
     """Starts children in process groups of their own and leaves none behind.
 
@@ -43,7 +56,7 @@ class ProcessKeeper:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._running: dict[int, subprocess.Popen[Any]] = {}
+        self._running: dict[int, Leader] = {}
         self._watcher: subprocess.Popen[str] | None = None
         self._stopped = False
 
@@ -84,24 +97,36 @@ class ProcessKeeper:
             _tell(watcher, f"+{process.pid}")
             return process
 
-    def release(self, process: subprocess.Popen[Any]) -> None:
+    def adopt(self, process: Leader) -> None:
+        """Register a process group that a child has made, as if it had been started here.
+
+        Where the keeper was stopped meanwhile the group is killed.
+        """
+        with self._lock:
+            if self._stopped:
+                signal_group(process.pid, signal.SIGKILL)
+                return
+            self._running[process.pid] = process
+            _tell(self._living_watcher(), f"+{process.pid}")
+
+    def release(self, process: Leader) -> None:
         """Forget an ended process, after killing what it may have left in its group."""
         if process.poll() is None:
             raise ValueError(f"process {process.pid} still runs: end it before releasing it")
         with self._lock:
             if self._running.pop(process.pid, None) is None:
                 return
-            _signal_group(process.pid, signal.SIGKILL)
+            signal_group(process.pid, signal.SIGKILL)
             if self._watcher is not None:
                 _tell(self._watcher, f"-{process.pid}")
 
-    def terminate(self, process: subprocess.Popen[Any], *, grace_s: float = _GRACE_S) -> int:
+    def terminate(self, process: Leader, *, grace_s: float = _GRACE_S) -> int:
         """End the process and its group, asking first; return the exit status as `Popen.returncode` gives it."""
-        _signal_group(process.pid, signal.SIGTERM)
+        signal_group(process.pid, signal.SIGTERM)
         try:
             process.wait(grace_s)
         except subprocess.TimeoutExpired:
-            _signal_group(process.pid, signal.SIGKILL)
+            signal_group(process.pid, signal.SIGKILL)
         returncode = process.wait()
         self.release(process)
         return returncode
@@ -119,12 +144,12 @@ class ProcessKeeper:
             self._running.clear()
             watcher, self._watcher = self._watcher, None
         for process in processes:
-            _signal_group(process.pid, signal.SIGTERM)
+            signal_group(process.pid, signal.SIGTERM)
         deadline = time.monotonic() + _GRACE_S
         for process in processes:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.0, deadline - time.monotonic()))
-            _signal_group(process.pid, signal.SIGKILL)
+            signal_group(process.pid, signal.SIGKILL)
             process.wait()
         if watcher is not None:
             _end_watcher(watcher)
@@ -169,7 +194,8 @@ def _end_watcher(watcher: "subprocess.Popen[str]") -> None:
         watcher.wait()
 
 
-def _signal_group(group: int, number: int) -> None:
+def signal_group(group: int, number: int) -> None:
+    """Send a signal to a process group, if there is any of it left."""
     # macOS answers EPERM instead of ESRCH for a group whose members are all dead but not yet waited for
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)

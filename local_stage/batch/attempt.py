@@ -12,7 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
+from local_stage.batch.forked import ForkedProcess
 from local_stage.batch.image import Image
 from local_stage.batch.requirements import Requirements
 from local_stage.batch.warm import WarmProcesses
@@ -20,6 +22,8 @@ from local_stage.context import StageContext
 from local_stage.log_streams import LogStream
 from local_stage.memory_watch import WATCHER
 from local_stage.state import compiled_code_folder
+
+Running: TypeAlias = subprocess.Popen[bytes] | ForkedProcess
 
 _GRACE_S = 5.0  # AWS gives 30 s between SIGTERM and SIGKILL
 _MAX_LOG_LINE = 256 * 1024
@@ -47,7 +51,7 @@ class Process:
         self._warm = warm
         self._log = log
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Running | None = None
         self._end_reason: str | None = None
 
     def run(
@@ -84,16 +88,14 @@ class Process:
         killer.daemon = True
         killer.start()
 
-    def _start(
-        self, image: Image, command: Sequence[str], environment: Mapping[str, str], scratch: Path
-    ) -> "subprocess.Popen[bytes]":
+    def _start(self, image: Image, command: Sequence[str], environment: Mapping[str, str], scratch: Path) -> Running:
         whole = {**job_environment(self._context, image, scratch), **environment}
         waiting = self._warm.take(image, command, whole, scratch)
         return waiting or self._context.keeper.spawn(
             image.command_line(command), env=whole, cwd=scratch, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
 
-    def _follow(self, process: "subprocess.Popen[bytes]", needs: Requirements, timeout_s: int | None) -> Result:
+    def _follow(self, process: Running, needs: Requirements, timeout_s: int | None) -> Result:
         printer = threading.Thread(target=self._print, args=(process,), name="batch-log", daemon=True)
         printer.start()
         kill = partial(_signal_group, process, signal.SIGKILL)
@@ -122,7 +124,7 @@ class Process:
         finally:
             clock.cancel()
 
-    def _print(self, process: "subprocess.Popen[bytes]") -> None:
+    def _print(self, process: Running) -> None:
         if process.stdout is None:
             raise ValueError("the process was started without a pipe")
         rest = b""
@@ -156,7 +158,7 @@ def job_environment(context: StageContext, image: Image, scratch: Path) -> dict[
     }
 
 
-def _signal_group(process: "subprocess.Popen[bytes]", number: int) -> None:
+def _signal_group(process: Running, number: int) -> None:
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, number)

@@ -1,41 +1,114 @@
-"""Runs one job of one image, whose libraries it imports while it waits: `python waiter.py JOB_FILE`.
+"""Forks a process for each job of one image, whose libraries it has imported before: `python waiter.py JOB_FILE`.
 
-One line of JSON on stdin says what to run: `argv`, `env` (the whole environment) and `cwd`. Importing a job file has
-no effects, so the work begins only when the file runs as a program. Where no job comes for a while it ends, with the
-exit code that means "try again": a job handed over in that very moment is not taken for done.
+stdin is a socket of whole messages. Each says as JSON what to run (`argv`, `env`, the whole environment, and `cwd`) and
+brings two descriptors: where the job prints to, and a socket on which its process id is told, once it leads a group of
+its own, and in the end its exit status. The number of an ended job is not given to another process before whoever
+follows it has closed that socket.
+
+Importing a job file has no effects, so the work begins only when the file runs as a program. Where no job comes for a
+while this process ends.
 """
 
+import contextlib
 import importlib.util
 import json
 import os
 import runpy
 import select
+import signal
+import socket
 import sys
 import tempfile
+from typing import Any
 
 _PATIENCE_S = 300.0
-_TRY_AGAIN = 75
+_MESSAGE_BYTES = 1 << 20
 
 
 def main(job_file: str) -> int:
-    """Import what the job imports, wait, and become the job."""
+    """Import what the job imports, and fork whenever one comes."""
     sys.path[0] = os.path.dirname(job_file)  # noqa: PTH120 - as the interpreter does for `python JOB_FILE`
+    _import_ahead(job_file)
+    door, bell = socket.socket(fileno=os.dup(0)), _Bell()
+    jobs: dict[socket.socket, int] = {}
+    while True:
+        ready, _, _ = select.select([door, bell.listens, *jobs], [], [], None if jobs else _PATIENCE_S)
+        if not ready:
+            return 0
+        if bell.listens in ready:
+            bell.hear()
+            _tell_ends(jobs)
+        for told in [one for one in ready if one in jobs]:
+            told.close()  # whoever followed the job knows its end, or is gone
+            os.waitpid(jobs.pop(told), 0)
+        if door in ready:
+            message, descriptors, _, _ = socket.recv_fds(door, _MESSAGE_BYTES, 2)
+            if not message:
+                return 0
+            told = socket.socket(fileno=descriptors[1])
+            process = os.fork()
+            if not process:
+                bell.silence()
+                for one in (door, told, *jobs):
+                    one.close()
+                return _become(job_file, json.loads(message), descriptors[0])
+            os.setpgid(process, process)
+            os.close(descriptors[0])
+            jobs[told] = process
+            _tell(told, process)
+
+
+class _Bell:
+    """Something that can be waited for when a child has ended."""
+
+    def __init__(self) -> None:
+        self.listens, self._rings = socket.socketpair()
+        self.listens.setblocking(False)
+        self._rings.setblocking(False)
+        signal.set_wakeup_fd(self._rings.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    def hear(self) -> None:
+        self.listens.recv(_MESSAGE_BYTES)
+
+    def silence(self) -> None:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.set_wakeup_fd(-1)
+        self.listens.close()
+        self._rings.close()
+
+
+def _import_ahead(job_file: str) -> None:
     spec = importlib.util.spec_from_file_location("job_in_waiting", job_file)
     if spec is None or spec.loader is None:
         raise ImportError(f"{job_file} cannot be imported")
     sys.dont_write_bytecode = True  # a program's own file leaves none beside it either
     spec.loader.exec_module(importlib.util.module_from_spec(spec))
     sys.dont_write_bytecode = False
-    ready, _, _ = select.select([sys.stdin], [], [], _PATIENCE_S)
-    line = sys.stdin.readline() if ready else ""
-    if not line:
-        return _TRY_AGAIN
-    asked = json.loads(line)
+
+
+def _tell_ends(jobs: dict[socket.socket, int]) -> None:
+    """Tell of each job that has ended; who was told before closes the socket and hears nothing of a second time."""
+    for told, process in jobs.items():
+        ended = os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if ended is not None:
+            _tell(told, ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status)
+
+
+def _tell(told: socket.socket, number: int) -> None:
+    with contextlib.suppress(OSError):  # nobody follows the job any more
+        told.send(str(number).encode())
+
+
+def _become(job_file: str, asked: dict[str, Any], printed: int) -> int:
+    for descriptor in (1, 2):
+        os.dup2(printed, descriptor)
+    os.close(printed)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.environ.clear()
     os.environ.update(asked["env"])
     os.chdir(asked["cwd"])
     tempfile.tempdir = None  # it may have been asked for already, in another environment
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.argv = [job_file, *asked["argv"]]
     runpy.run_path(job_file, run_name="__main__")
     return 0

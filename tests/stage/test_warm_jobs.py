@@ -1,12 +1,13 @@
 """A job that a waiting process takes over sees what a freshly started one sees."""
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
+import psutil
 import pytest
 
 from local_stage.batch.image import read_image
@@ -22,7 +23,10 @@ if __name__ == "__main__":
     print(json.dumps(seen | {"environment": sorted(os.environ), "stdin": sys.stdin.read()}))
     sys.exit(7)
 """
-TRY_AGAIN = 75
+SLEEPING = """import time
+if __name__ == "__main__":
+    time.sleep(60)
+"""
 
 
 @pytest.fixture
@@ -42,8 +46,17 @@ def warm(tmp_path):
 
 
 def finish(process):
-    output, _ = process.communicate(timeout=30)
-    return process.returncode, json.loads(output)
+    with process.stdout as pipe:
+        output = pipe.read()
+    return process.wait(30), json.loads(output)
+
+
+def take(warm, image, folder):
+    """Prepare for a job and give it to the process that waits."""
+    warm.prepare(image, {"PATH": os.defpath})
+    job = warm.take(image, [], {"PATH": os.defpath}, folder)
+    job.stdout.close()
+    return job
 
 
 def test_a_taken_over_job_has_its_own_arguments_environment_and_folder(warm, image, tmp_path):
@@ -66,12 +79,15 @@ def test_without_arguments_the_image_says_which(warm, image, tmp_path):
     assert finish(warm.take(image, [], {"PATH": os.defpath}, tmp_path))[1]["argv"] == ["default"]
 
 
-def test_nothing_waits_before_it_was_prepared_and_one_process_serves_one_job(warm, image, tmp_path):
+def test_nothing_waits_before_it_was_prepared_and_one_process_serves_many_jobs_each_by_its_own(warm, image, tmp_path):
     assert warm.take(image, [], {}, tmp_path) is None
     warm.prepare(image, {"PATH": os.defpath})
     warm.prepare(image, {"PATH": os.defpath})
-    finish(warm.take(image, [], {"PATH": os.defpath}, tmp_path))
-    assert warm.take(image, [], {}, tmp_path) is None
+    (waiting,) = warm._waiting.values()
+    jobs = [warm.take(image, [name], {"PATH": os.defpath, "WHO": name}, tmp_path) for name in "ab"]
+    assert len({waiting.process.pid, *(job.pid for job in jobs)}) == 3
+    seen = [finish(job)[1] for job in jobs]
+    assert [(one["argv"], one["who"]) for one in seen] == [(["a"], "a"), (["b"], "b")]
 
 
 def test_nothing_is_prepared_while_other_jobs_need_the_processors(warm, image, tmp_path):
@@ -88,17 +104,43 @@ def test_a_job_that_works_while_it_is_imported_is_never_imported_ahead(warm, ima
     assert warm.take(image, [], {}, tmp_path) is None
 
 
-def test_a_process_that_gets_no_job_ends_with_try_again_so_that_no_job_is_taken_for_done(image):
-    waiter = Path(__file__).parents[2] / "local_stage/batch/waiter.py"
-    done = subprocess.run([sys.executable, waiter, image.folder / "job.py"], stdin=subprocess.DEVNULL, check=False)
-    assert done.returncode == TRY_AGAIN
-
-
-def test_a_waiting_process_that_died_is_not_given_a_job(warm, image, tmp_path):
+def test_a_waiting_process_that_died_is_given_no_job_and_another_takes_its_place(warm, image, tmp_path):
     warm.prepare(image, {"PATH": os.defpath})
-    (process,) = warm._waiting.values()
-    process.kill()
-    process.wait()
-    while process.poll() is None:
-        time.sleep(0.01)
+    (waiting,) = warm._waiting.values()
+    waiting.process.kill()
+    waiting.process.wait()
     assert warm.take(image, [], {}, tmp_path) is None
+    warm.prepare(image, {"PATH": os.defpath})
+    assert finish(warm.take(image, [], {"PATH": os.defpath}, tmp_path))[0] == 7
+
+
+def test_a_job_whose_waiting_process_is_killed_is_killed_too(warm, image, tmp_path):
+    (tmp_path / "job.py").write_text(SLEEPING)
+    job = take(warm, image, tmp_path)
+    (waiting,) = warm._waiting.values()
+    waiting.process.kill()
+    assert job.wait(30) == -signal.SIGKILL
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(job.pid).wait(30)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_job_that_is_ended_from_outside_says_by_what(warm, image, tmp_path, number):
+    (tmp_path / "job.py").write_text(SLEEPING)
+    job = take(warm, image, tmp_path)
+    assert job.poll() is None
+    with pytest.raises(subprocess.TimeoutExpired):
+        job.wait(0.01)
+    os.killpg(job.pid, number)
+    assert (job.wait(30), job.poll()) == (-number, -number)
+
+
+def test_a_job_is_ended_with_the_embedded_aws(image, tmp_path):
+    (tmp_path / "job.py").write_text(SLEEPING)
+    keeper = ProcessKeeper()
+    warm = WarmProcesses(StageContext("http://127.0.0.1:1", tmp_path / "state", keeper=keeper))
+    job = take(warm, image, tmp_path)
+    assert job.pid in keeper.running_pids()
+    keeper.stop()
+    assert job.returncode in {-signal.SIGTERM, -signal.SIGKILL}
+    warm.stop()
