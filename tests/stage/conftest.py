@@ -4,6 +4,7 @@ import gzip
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from strandline.aws.deployment import Deployment, Endpoint
 from strandline.aws.submitting import LocalReads, prepare_submission, register_reference, upload_submission
 from strandline.cli.analysis import declare_sample
 from strandline.cli.following import follow
-from strandline.landing.manifest import Manifest, ReferenceName, derive_submission_id
+from strandline.journey import SubmissionState
+from strandline.landing.manifest import Caller, Manifest, ReferenceName, derive_submission_id
 from strandline.reads.reference_bundle import ReferenceBundle, make_bundle
 from strandline.synthetic.family import Family, make_family, to_assertions_vcf, to_vcf
 from strandline.synthetic.genome import Genome, make_genome, to_fasta, to_gff3
@@ -21,6 +23,8 @@ from strandline.synthetic.reads import write_reads
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 SEED = 11
+ANALYSED = "SYN-ANALYSED"
+"""Sample of the submission `analysed`; whatever else is sent of it takes the outputs of equal steps over."""
 
 
 @dataclass(frozen=True)
@@ -84,22 +88,30 @@ class Lab:
     deployment: Deployment
     made_up: MadeUp
 
-    def send(self, sample_id: str, *, reads: tuple[Path, Path] | None = None, regions: Path | None = None) -> str:
+    def send(self, sample_id: str, *, reads: tuple[Path, Path] | None = None, **asked: Any) -> str:
         """Upload a sample of one pair of files and return its submission id without waiting."""
-        return self.send_lanes(sample_id, [LocalReads(reads or self.made_up.reads)], regions=regions)
+        return self.send_lanes(sample_id, [LocalReads(reads or self.made_up.reads)], **asked)
 
-    def send_lanes(self, sample_id: str, lanes: Sequence[LocalReads], *, regions: Path | None = None) -> str:
+    def send_lanes(
+        self,
+        sample_id: str,
+        lanes: Sequence[LocalReads],
+        *,
+        regions: Path | None = None,
+        caller: Caller = Caller.BCFTOOLS,
+    ) -> str:
         """Upload a sample of several lanes, or its BAM or CRAM, and return its submission id without waiting."""
         register_reference(self.deployment.references, self.made_up.bundle, self.made_up.bundle_folder)
-        submission = prepare_submission(declare_sample(sample_id), lanes, self.made_up.reference_name, regions)
+        sample, reference = declare_sample(sample_id), self.made_up.reference_name
+        submission = prepare_submission(sample, lanes, reference, regions, caller=caller)
         submission_id = submission.submission_id()
         upload_submission(self.deployment.landing, submission, submission_id)
         return submission_id
 
-    def manifest_of(self, sample_id: str) -> Manifest:
+    def manifest_of(self, sample_id: str, regions: Path | None = None) -> Manifest:
         """Return the manifest that `send` would upload."""
         return prepare_submission(
-            declare_sample(sample_id), [LocalReads(self.made_up.reads)], self.made_up.reference_name, None
+            declare_sample(sample_id), [LocalReads(self.made_up.reads)], self.made_up.reference_name, regions
         ).manifest
 
     def manifest_id(self, sample_id: str) -> str:
@@ -112,9 +124,23 @@ class Lab:
             pass
         return self.deployment.submissions.get(submission_id)
 
+    def stop(self, submission_id: str) -> None:
+        """End the analysis of a submission of which the test has seen enough."""
+        workflow = self.deployment.workflow
+        workflow._client.stop_execution(executionArn=workflow._execution_arn(submission_id, 1))
+
 
 @pytest.fixture(scope="session")
 def lab(deployed, made_up):
     """A lab with its reference registered."""
     register_reference(deployed.references, made_up.bundle, made_up.bundle_folder)
     return Lab(deployed, made_up)
+
+
+@pytest.fixture(scope="session")
+def analysed(lab) -> str:
+    """The submission of a sample that went all the way, for tests that need one."""
+    submission_id = lab.send(ANALYSED)
+    record = lab.wait(submission_id)
+    assert record.state is SubmissionState.IN_REVIEW, record
+    return submission_id

@@ -11,15 +11,16 @@ from strandline.reads.gates import Verdict
 from strandline.reporting.cohort import build_cohort_page, compare_samples
 from strandline.reporting.quality_page import QualityPageInput, build_quality_page
 from strandline.synthetic.reads import write_reads
+from tests.stage.conftest import ANALYSED
 
 
 @pytest.fixture(scope="module")
-def samples(lab, made_up, tmp_path_factory):
+def samples(lab, analysed, made_up, tmp_path_factory):
     """Submission ids of the made-up child, sequenced well and hardly at all, both at their end."""
     folder = tmp_path_factory.mktemp("shallow")
     reads = folder / "R1.fastq.gz", folder / "R2.fastq.gz"
     write_reads(made_up.family.child, made_up.genome, np.random.default_rng(5), *reads, depth=3)
-    sent = {"good": lab.send("QUALITY-GOOD"), "shallow": lab.send("QUALITY-SHALLOW", reads=reads)}
+    sent = {"good": analysed, "shallow": lab.send("QUALITY-SHALLOW", reads=reads)}
     return {name: lab.wait(submission_id) for name, submission_id in sent.items()}
 
 
@@ -54,7 +55,7 @@ def test_both_stand_beside_each_other_and_the_stopped_one_says_why(deployed, sam
     shallow = by_name["QUALITY-SHALLOW"]
     assert (shallow.verdict, shallow.summary) == (Verdict.STOPPED, None)
     assert "depth_too_low" in shallow.reasons
-    assert by_name["QUALITY-GOOD"].summary is not None
+    assert by_name[ANALYSED].summary is not None
     page = build_cohort_page(found, compare_samples(found), "0.1.0")
     assert "depth too low" in page
     alone = QualityPageInput(shallow.submission_id, shallow.sample_id, "x", shallow.measured, None, "0.1.0")

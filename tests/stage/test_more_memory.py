@@ -9,6 +9,7 @@ import json
 import pytest
 
 from strandline.journey import SubmissionState
+from tests.stage.conftest import ANALYSED
 from tests.stage.test_steps_by_content import in_parts, steps_of, whole_genome
 
 __all__ = ["in_parts"]  # a fixture
@@ -61,9 +62,9 @@ def memory_given(lab, submission_id: str, job_name: str) -> list[str]:
     ]
 
 
-def test_a_job_that_ran_out_of_memory_succeeds_with_more(lab, workflow_of):
+def test_a_job_that_ran_out_of_memory_succeeds_with_more(lab, workflow_of, analysed, tmp_path):
     workflow_of(give("measure_quality_mib", FAR_TOO_LITTLE, ENOUGH))
-    submission_id = lab.send("OUT-OF-MEMORY-ONCE")
+    submission_id = lab.send(ANALYSED, regions=whole_genome(lab, tmp_path, 8))
     record = lab.wait(submission_id)
 
     assert record.state is SubmissionState.IN_REVIEW, record
@@ -71,9 +72,9 @@ def test_a_job_that_ran_out_of_memory_succeeds_with_more(lab, workflow_of):
     assert memory_given(lab, submission_id, "align-reads") == ["3072"]  # the other jobs are given what they were
 
 
-def test_a_job_that_needs_still_more_fails_and_says_so(lab, workflow_of):
+def test_a_job_that_needs_still_more_fails_and_says_so(lab, workflow_of, analysed, tmp_path):
     workflow_of(give("annotate_mib", FAR_TOO_LITTLE, STILL_TOO_LITTLE))
-    submission_id = lab.send("OUT-OF-MEMORY-TWICE")
+    submission_id = lab.send(ANALYSED, regions=whole_genome(lab, tmp_path, 9))
     record = lab.wait(submission_id)
 
     assert record.state is SubmissionState.FAILED
@@ -82,19 +83,19 @@ def test_a_job_that_needs_still_more_fails_and_says_so(lab, workflow_of):
     assert memory_given(lab, submission_id, "annotate") == [FAR_TOO_LITTLE, STILL_TOO_LITTLE]
 
 
-def test_a_part_that_ran_out_of_memory_is_called_with_more(lab, tmp_path, workflow_of, in_parts):
+def test_a_part_that_ran_out_of_memory_is_called_with_more(lab, tmp_path, workflow_of, in_parts, analysed):
     def edit(states) -> None:
         states["CallParts"]["ItemSelector"]["memory_mib"] = FAR_TOO_LITTLE
 
     workflow_of(edit)
-    submission_id = lab.send("PARTS-OUT-OF-MEMORY", regions=whole_genome(lab, tmp_path, 6))
+    submission_id = lab.send(ANALYSED, regions=whole_genome(lab, tmp_path, 6))
     record = lab.wait(submission_id)
 
     assert record.state is SubmissionState.IN_REVIEW, record
     assert "GatherCalls" in steps_of(lab, submission_id)
 
 
-def test_a_part_that_needs_still_more_stops_the_sample_and_says_so(lab, tmp_path, workflow_of, in_parts):
+def test_a_part_that_needs_still_more_stops_the_sample_and_says_so(lab, tmp_path, workflow_of, in_parts, analysed):
     def edit(states) -> None:
         states["CallParts"]["ItemSelector"]["memory_mib"] = FAR_TOO_LITTLE
         inner = states["CallParts"]["ItemProcessor"]["States"]
@@ -102,7 +103,7 @@ def test_a_part_that_needs_still_more_stops_the_sample_and_says_so(lab, tmp_path
         inner["WeighPartFailure"]["Choices"][0]["And"][0]["Not"]["StringEquals"] = STILL_TOO_LITTLE
 
     workflow_of(edit)
-    submission_id = lab.send("PARTS-OUT-OF-MEMORY-TWICE", regions=whole_genome(lab, tmp_path, 7))
+    submission_id = lab.send(ANALYSED, regions=whole_genome(lab, tmp_path, 7))
     record = lab.wait(submission_id)
 
     assert record.state is SubmissionState.FAILED

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import awswrangler
@@ -18,21 +19,19 @@ from strandline.cli.analysis import fetch_results
 from strandline.cli.references import ReferenceSources, make_reference
 from strandline.journey import Artifact, SubmissionState, manifest_key
 from strandline.variants.comparison import compare_calls
-from tests.stage.conftest import DATA
+from tests.stage.conftest import ANALYSED, DATA
+from tests.stage.test_steps_by_content import whole_genome
 
 AWS = Path(sys.executable).with_name("aws")
 HG002 = DATA / "hg002_hg19"
 
 
 @pytest.fixture(scope="module")
-def child(lab, tmp_path_factory):
+def child(lab, analysed, tmp_path_factory):
     """The made-up child, all the way, and what came out."""
-    submission_id = lab.send("SYN-CHILD")
-    record = lab.wait(submission_id)
-    assert record.state is SubmissionState.IN_REVIEW, record
     out = tmp_path_factory.mktemp("child") / "results"
-    fetch_results(lab.deployment, submission_id, out)
-    return submission_id, out
+    fetch_results(lab.deployment, analysed, out)
+    return analysed, out
 
 
 def test_every_planted_variant_is_found_and_nothing_else(child, made_up):
@@ -79,7 +78,7 @@ def test_headers_name_the_tools_the_reference_and_the_commands(child, made_up):
         out / Artifact.ALIGNED, reference_filename=str(made_up.bundle_folder / "reference.fa")
     ) as r:
         header = r.header.to_dict()
-    assert [group["SM"] for group in header["RG"]] == ["SYN-CHILD"]
+    assert [group["SM"] for group in header["RG"]] == [ANALYSED]
     assert {"samtools"} < {program["PN"] for program in header["PG"]}
     for name in (Artifact.CALLS, Artifact.GVCF):
         with pysam.VariantFile(out / name) as calls:
@@ -145,7 +144,7 @@ def test_loading_twice_equals_loading_once(child, lab):
         containerOverrides={"environment": [{"name": "SUBMISSION_ID", "value": submission_id}]},
     )["jobId"]
     while (state := batch.describe_jobs(jobs=[job])["jobs"][0]["status"]) not in {"SUCCEEDED", "FAILED"}:
-        pass
+        time.sleep(0.1)
     assert state == "SUCCEEDED"
     assert lab.deployment.queries.run(count).rows == before
     samples = f"SELECT count(*) FROM samples WHERE submission_id = '{submission_id}'"
@@ -159,9 +158,10 @@ def test_every_state_change_is_kept_with_its_reason(child, deployed):
     assert all(change.why and change.who for change in changes)
 
 
-def test_the_plain_aws_cli_starts_the_same_workflow(lab, tmp_path):
+def test_the_plain_aws_cli_starts_the_same_workflow(lab, analysed, tmp_path):
     """ING-02, the first door: any S3 client."""
-    manifest = lab.manifest_of("BY-AWS-CLI")
+    regions = whole_genome(lab, tmp_path, 10)
+    manifest = lab.manifest_of(ANALYSED, regions)
     folder = f"s3://{lab.deployment.landing.bucket}/submissions/by-aws-cli"
     (tmp_path / "manifest.json").write_bytes(manifest.to_json())
     environment = {
@@ -171,7 +171,7 @@ def test_the_plain_aws_cli_starts_the_same_workflow(lab, tmp_path):
         "AWS_SECRET_ACCESS_KEY": "embedded",
         "AWS_DEFAULT_REGION": "us-east-1",
     }
-    uploads = [*zip(lab.made_up.reads, (file.name for file in manifest.files), strict=True)]
+    uploads = [*zip((*lab.made_up.reads, regions), (file.name for file in manifest.files), strict=True)]
     for path, name in [*uploads, (tmp_path / "manifest.json", "manifest.json")]:
         command = [str(AWS), "s3", "cp", "--no-progress", str(path), f"{folder}/{name}"]
         subprocess.run(command, check=True, env=environment, capture_output=True)

@@ -106,6 +106,7 @@ def test_a_package_made_without_a_network_opens_the_door_only_with_a_good_signat
         assert invoke(["package", "send", f"{site}.strandpkg", "--format", "json"]) == 0
         sent[site] = printed(capsys)[0]["submission"]
     assert settled(deployed, sent["island"]).state is not SubmissionState.QUARANTINED
+    lab.stop(sent["island"])
     assert settled(deployed, sent["stranger"]).cause.code == "signer_unknown"
     invoke(["submit", "sarek.csv", "--reference", str(lab.made_up.bundle_folder), "--site", "stranger"])
     assert settled(deployed, f"{sent['stranger']}-r2").cause.code == "signature_missing"

@@ -13,6 +13,7 @@ import pytest
 
 from strandline.aws.steps import StepRecords
 from strandline.journey import Artifact, SubmissionState, artifact_key
+from tests.stage.conftest import ANALYSED
 from tests.stage.test_killed_workers import workers_of
 
 PLANNER = "strandline-local-plan-calling"
@@ -49,24 +50,9 @@ def whole_genome(lab, folder, number: int):
     return bed
 
 
-def test_a_sample_called_in_parts_has_the_variants_of_one_called_as_a_whole(lab, tmp_path, in_parts, deployed):
-    scattered = lab.send("PARTS", regions=whole_genome(lab, tmp_path, 1))
-    assert lab.wait(scattered).state is SubmissionState.IN_REVIEW
-    client = deployed._endpoint.client("lambda")
-    variables = client.get_function_configuration(FunctionName=PLANNER)["Environment"]["Variables"]
-    large = {"Variables": {**variables, "CALLING_PART_BYTES": str(1 << 30)}}
-    client.update_function_configuration(FunctionName=PLANNER, Environment=large)
-    whole = lab.send("PARTS", regions=whole_genome(lab, tmp_path, 2))
-    assert lab.wait(whole).state is SubmissionState.IN_REVIEW
-
-    plan = json.loads(lab.deployment.analysis.read(artifact_key(scattered, Artifact.CALLING_PLAN), limit_bytes=1 << 20))
-    assert len(plan["parts"]) >= 2
-    assert {"CallParts", "GatherCalls"} <= set(steps_of(lab, scattered))
-    assert "CallVariants" in steps_of(lab, whole)
-    assert variants(lab, scattered, tmp_path) == variants(lab, whole, tmp_path) != []
-
-
-def test_a_part_that_is_killed_is_called_again(lab, tmp_path, in_parts):
+def test_a_sample_called_in_parts_two_of_them_killed_has_the_variants_of_one_called_as_a_whole(
+    lab, analysed, tmp_path, in_parts
+):
     killed, over = [], threading.Event()
 
     def kill() -> None:
@@ -78,25 +64,29 @@ def test_a_part_that_is_killed_is_called_again(lab, tmp_path, in_parts):
 
     killer = threading.Thread(target=kill, daemon=True)
     killer.start()
-    submission_id = lab.send("PART-KILLED", regions=whole_genome(lab, tmp_path, 3))
-    record = lab.wait(submission_id)
+    scattered = lab.send(ANALYSED, regions=whole_genome(lab, tmp_path, 3))
+    record = lab.wait(scattered)
     over.set()
     killer.join()
     assert len(killed) >= 2
     assert record.state is SubmissionState.IN_REVIEW, record
-    assert "GatherCalls" in steps_of(lab, submission_id)
+
+    plan = json.loads(lab.deployment.analysis.read(artifact_key(scattered, Artifact.CALLING_PLAN), limit_bytes=1 << 20))
+    assert len(plan["parts"]) >= 2
+    assert {"CallParts", "GatherCalls"} <= set(steps_of(lab, scattered))
+    assert "CallVariants" in steps_of(lab, analysed)
+    assert variants(lab, scattered, tmp_path) == variants(lab, analysed, tmp_path) != []
 
 
-def test_other_regions_of_the_same_reads_are_not_aligned_anew(lab, tmp_path, deployed):
-    first = lab.send("SAME-READS", regions=whole_genome(lab, tmp_path, 4))
-    assert lab.wait(first).state is SubmissionState.IN_REVIEW
-    second = lab.send("SAME-READS", regions=whole_genome(lab, tmp_path, 5))
+def test_other_regions_of_the_same_reads_are_not_aligned_anew(lab, analysed, tmp_path, deployed):
+    second = lab.send(ANALYSED, regions=whole_genome(lab, tmp_path, 5))
     assert lab.wait(second).state is SubmissionState.IN_REVIEW
     records = StepRecords(*deployed.submissions.place)
-    one, other = records.keys_of(first), records.keys_of(second)
-    assert first != second
+    one, other = records.keys_of(analysed), records.keys_of(second)
+    assert analysed != second
     assert [step for step in one if one[step] == other[step]] == ["AlignReads"]
     aligned = [
-        deployed.analysis.read(artifact_key(name, Artifact.ALIGNED), limit_bytes=64 << 20) for name in (first, second)
+        deployed.analysis.read(artifact_key(name, Artifact.ALIGNED), limit_bytes=64 << 20)
+        for name in (analysed, second)
     ]
     assert aligned[0] == aligned[1]

@@ -63,6 +63,7 @@ def test_a_pair_is_judged_before_the_other_lands_and_is_not_read_again(lab, lane
 
     land(lab, submission_id, submission, range(2, 4))
     wait_for(lambda: table.get(submission_id).state not in BEFORE_ANALYSIS)
+    lab.stop(submission_id)
     assert table.get(submission_id).cause is None
     judged = verdicts(lab, submission_id)
     # a unit that the workflow reads gets a verdict of that moment
