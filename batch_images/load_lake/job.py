@@ -2,10 +2,10 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _STEP_OF: Final = {FileRole.REGIONS: "MeasureQuality"}  # every other file is aligned
+_HELD_ROWS: Final = 100_000  # of about a kilobyte
 _TOOLS: Final = ("aligner", "samtools", "bcftools", "caller")
 
 
@@ -48,8 +49,13 @@ def load(workspace: Workspace, lake: Lake) -> None:
     row = sample_row(loaded, quality, variant_count=quality.variants.called, now=now)
     lineage = lineage_rows(loaded, read_files(workspace), now)
     read = partial(_read, sample_id=manifest.sample.sample_id)
-    make_rows: dict[str, Callable[[], Iterator[pa.Table]]] = {
-        "variants": lambda: variant_batches(read(calls), read_calls(calls), loaded),
+
+    def make_variants() -> Iterator[pa.Table]:
+        return variant_batches(read(calls), read_calls(calls), loaded)
+
+    held = cache(lambda: list(make_variants()))  # asked for twice: there is a copy of them in another order
+    make_rows: dict[str, Callable[[], Iterable[pa.Table]]] = {
+        "variants": held if quality.variants.called <= _HELD_ROWS else make_variants,
         "sites": lambda: site_rows(read(calls), loaded.file),
         "callable_regions": lambda: callable_rows(read(gvcf), loaded.file),
         "samples": lambda: iter([row]),
