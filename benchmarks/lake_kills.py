@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
+from moto.moto_api._internal.models import moto_api_backend
 from moto.server import ThreadedMotoServer
 
 from benchmarks.lake_on_disk import DATABASE, make_table
@@ -56,9 +57,10 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--load", metavar="ENDPOINT")
     parser.add_argument("--version", type=int, default=0)
+    parser.add_argument("--samples", type=int, default=SAMPLES)
     given = parser.parse_args()
     if given.load:
-        load_all(given.load, given.version)
+        load_all(given.load, given.version, given.samples)
         return 0
     limits = kill_loaders(given.kills)
     for limit in limits:
@@ -66,24 +68,24 @@ def main() -> int:
     return int(not all(limit.is_held for limit in limits))
 
 
-def kill_loaders(kills: int) -> list[Limit]:
-    """Run the loader until it has been killed so often, and once more to its end."""
+def kill_loaders(kills: int, *, samples: int = SAMPLES, longest_s: float = 2.5) -> list[Limit]:
+    """Run the loader until it has been killed so often, each time at most so many seconds, and once more to its end."""
     chance = random.Random(kills)  # noqa: S311 - when to kill
     with tempfile.TemporaryDirectory() as folder, _catalog(Path(folder)) as endpoint:
         seen = _Reader(endpoint)
         with seen:
             for version in range(kills):
-                loader = _start(endpoint, version)
+                loader = _start(endpoint, version, samples)
                 loader.stdout.readline()  # type: ignore[union-attr]  # it is a pipe: "ready", when the imports are done
-                time.sleep(chance.uniform(0, 2.5))
+                time.sleep(chance.uniform(0, longest_s))
                 loader.send_signal(signal.SIGKILL)
                 loader.communicate()
                 if version % 10 == 9:
                     compact(_lake(endpoint), most_runs=1)
-            last = _start(endpoint, kills)
+            last = _start(endpoint, kills, samples)
             last.communicate()
         rows = [_count(endpoint, table) for table in ("variants", "sample_variants")]
-        wanted = Counter({(_name(number), f"v{kills}"): ROWS * len(CONTIGS) for number in range(SAMPLES)})
+        wanted = Counter({(_name(number), f"v{kills}"): ROWS * len(CONTIGS) for number in range(samples)})
     return [
         Limit("loads that were killed", kills, kills > 0),
         Limit("times that the tables were read meanwhile, over 10", seen.reads, seen.reads > 10),
@@ -98,12 +100,12 @@ def kill_loaders(kills: int) -> list[Limit]:
     ]
 
 
-def load_all(endpoint: str, version: int) -> None:
+def load_all(endpoint: str, version: int, samples: int) -> None:
     """Load every sample once, as a job does: rows of one version."""
     lake = _lake(endpoint)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
-    for number in range(SAMPLES):
+    for number in range(samples):
         lake.replace_rows("variants", f"s-{_name(number)}", partial(_one_table, _name(number), version))
 
 
@@ -176,14 +178,16 @@ def _catalog(folder: Path) -> Iterator[str]:
         yield endpoint
     finally:
         server.stop()
+        moto_api_backend.reset()  # what it holds is this process's own
 
 
 def _lake(endpoint: str) -> Lake:
     return Lake(DATABASE, open_catalog(endpoint, _REGION))
 
 
-def _start(endpoint: str, version: int) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "benchmarks.lake_kills", "--load", endpoint, "--version", str(version)]
+def _start(endpoint: str, version: int, samples: int) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "benchmarks.lake_kills", "--load", endpoint]
+    command += ["--version", str(version), "--samples", str(samples)]
     root = str(Path(__file__).resolve().parents[1])
     return subprocess.Popen(command, stdout=subprocess.PIPE, cwd=root, env={**os.environ, "PYTHONWARNINGS": "ignore"})
 

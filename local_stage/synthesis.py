@@ -1,5 +1,6 @@
 """The templates, made by the same `app.py` that deploys to AWS, and made again only when a source changed."""
 
+import fcntl
 import hashlib
 import importlib.util
 import json
@@ -43,14 +44,10 @@ def synthesize(stage: str, *, progress: Callable[[str], None]) -> Path:
     progress("synthesizing the templates")
     node = find_node()
     assembly.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{stage}-", dir=assembly.parent))
-    try:
-        _run_app(stage, node, draft)
-        (draft / _HASH_FILE).write_text(wanted + "\n")
-        shutil.rmtree(assembly, ignore_errors=True)
-        draft.replace(assembly)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+    with (assembly.parent / f".{stage}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not _is_current(assembly, wanted):  # another home's stage may have waited for the same
+            _synthesize_into(assembly, stage, node, wanted)
     return assembly
 
 
@@ -92,6 +89,17 @@ def find_node() -> str:
         f"the templates need Node {OLDEST_NODE} or newer: run `make setup`, which installs it into .venv, "
         "or put `node` on PATH",
     )
+
+
+def _synthesize_into(assembly: Path, stage: str, node: str, source_hash: str) -> None:
+    draft = Path(tempfile.mkdtemp(prefix=f".{stage}-", dir=assembly.parent))
+    try:
+        _run_app(stage, node, draft)
+        (draft / _HASH_FILE).write_text(source_hash + "\n")
+        shutil.rmtree(assembly, ignore_errors=True)
+        draft.replace(assembly)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _run_app(stage: str, node: str, outdir: Path) -> None:

@@ -17,6 +17,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from local_stage import dynamodb
+from local_stage.context import StageContext
+from local_stage.replacing import restore
 from strandline.aws import drafts
 from strandline.aws.objects import S3Objects
 from strandline.aws.submissions import LandedFile, SubmissionsTable
@@ -96,8 +99,16 @@ def session() -> boto3.Session:
     return boto3.Session("testing", "testing", region_name="us-east-1")
 
 
+@pytest.fixture(scope="session")
+def own_transactions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """DynamoDB as the embedded AWS has it: moto copies every item of a table for each transaction."""
+    dynamodb.install(StageContext("http://127.0.0.1:1", tmp_path_factory.mktemp("no_stage")))
+    yield
+    restore()
+
+
 @pytest.fixture
-def aws(session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+def aws(session: boto3.Session, own_transactions: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     """An empty account with one of each."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.setenv(name, "testing")
