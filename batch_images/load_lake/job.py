@@ -50,7 +50,7 @@ def load(workspace: Workspace, lake: Lake) -> None:
     lineage = lineage_rows(loaded, read_files(workspace), now)
     read = partial(_read, sample_id=manifest.sample.sample_id)
 
-    def make_variants() -> Iterator[pa.Table]:
+    def make_variants() -> "Iterator[pa.Table]":
         return variant_batches(read(calls), read_calls(calls), loaded)
 
     held = cache(lambda: list(make_variants()))  # asked for twice: there is a copy of them in another order
