@@ -1,4 +1,4 @@
-"""BuildBundle: a FHIR bundle of the findings, preliminary until a person signs."""
+"""BuildBundle: a FHIR bundle of the findings, held to its profiles, and preliminary until a person signs."""
 
 from datetime import UTC, datetime
 
@@ -7,9 +7,11 @@ from aws_lambda_powertools.utilities.parser import event_parser
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from strandline import __version__
-from strandline.aws.drafts import DraftRequest, open_analysis
+from strandline.aws.drafts import DraftRequest, open_analysis, read_regions
 from strandline.aws.telemetry import logger, metrics, tracer
-from strandline.fhir.bundle import BundleInput, build_bundle, serialise_bundle
+from strandline.fhir.bundle import build_bundle, serialise_bundle
+from strandline.fhir.drafting import BundleInput
+from strandline.fhir.validation import require_valid
 from strandline.journey import Artifact
 
 
@@ -30,7 +32,10 @@ def lambda_handler(event: DraftRequest, context: LambdaContext) -> dict[str, int
             findings=analysis.findings,
             issued=datetime.now(UTC),
             platform_version=__version__,
+            sources=analysis.sources,
+            regions=read_regions(workspace),
         )
-        workspace.path(Artifact.BUNDLE).write_bytes(serialise_bundle(build_bundle(source)))
+        bundle = require_valid(build_bundle(source))
+        workspace.path(Artifact.BUNDLE).write_bytes(serialise_bundle(bundle))
         workspace.publish(Artifact.BUNDLE)
     return {"findings": len(analysis.findings.named)}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
 import boto3
 from pydantic import BaseModel
@@ -14,12 +15,17 @@ from strandline.aws.objects import S3Objects
 from strandline.aws.settings import DeliverySettings
 from strandline.aws.submissions import SubmissionsTable
 from strandline.aws.workspace import Buckets, Workspace
+from strandline.fhir.drafting import RegionsSaid
 from strandline.journey import Artifact
+from strandline.landing.regions import Region, parse_regions
 from strandline.reads.quality import QualitySummary
 from strandline.reads.reference_bundle import ReferenceBundle, ReferenceRole
 from strandline.reporting.findings import Findings, select_findings
 from strandline.variants.provenance import read_sources
 from strandline.variants.records import read_calls
+
+_LARGEST_BED_BYTES: Final = 4 << 20
+"""Some hundred thousand regions: a bundle names the first of them, and the file holds all."""
 
 
 class DraftRequest(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
@@ -45,6 +51,21 @@ def open_analysis(submission_id: str) -> Iterator[tuple[Workspace, Analysis]]:
     with TemporaryDirectory(prefix="strandline-") as scratch:
         workspace = Workspace(submission_id, table, buckets, Path(scratch))
         yield workspace, _read_analysis(workspace)
+
+
+def read_regions(workspace: Workspace) -> RegionsSaid:
+    """Return what was analysed and what of it is callable, where the files are there and short enough to name.
+
+    A submission without regions is analysed as a whole: its studied regions are the contigs, and are not named.
+    """
+    return RegionsSaid(_read_bed(workspace, Artifact.REGIONS), _read_bed(workspace, Artifact.CALLABLE_REGIONS))
+
+
+def _read_bed(workspace: Workspace, artifact: Artifact) -> list[Region] | None:
+    bed = workspace.fetch_if_there(artifact)
+    if bed is None or not 0 < bed.stat().st_size <= _LARGEST_BED_BYTES:
+        return None
+    return parse_regions(bed.read_bytes(), str(artifact), None)
 
 
 @cache

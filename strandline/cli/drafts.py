@@ -1,11 +1,10 @@
-"""`strandline fhir` and `report`: what was drafted for a sample."""
+"""`strandline report`, and what prints a draft of a sample."""
 
 import sys
 from typing import Annotated, Final
 
 import typer
 
-from strandline.aws.deployment import Deployment
 from strandline.cli.ground import LOCAL, StageOption, connect
 from strandline.errors import RejectedInputError
 from strandline.journey import Artifact, SubmissionState, artifact_key
@@ -17,23 +16,21 @@ _DRAFTED: Final = frozenset(
 SampleArgument = Annotated[str, typer.Argument(help="Sample id, or submission id.")]
 
 
-def fhir(sample: SampleArgument, stage: StageOption = LOCAL) -> None:
-    """Print the FHIR bundle of a sample's latest analysis.
-
-    Example: strandline fhir HG002 > bundle.json
-    """
-    _print(connect(stage), sample, Artifact.BUNDLE)
-
-
 def report(sample: SampleArgument, stage: StageOption = LOCAL) -> None:
     """Print the HTML report of a sample's latest analysis.
 
     Example: strandline report HG002 > report.html
     """
-    _print(connect(stage), sample, Artifact.REPORT)
+    print_draft(stage, sample, Artifact.REPORT)
 
 
-def _print(deployment: Deployment, sample: str, artifact: Artifact) -> None:
+def print_draft(stage: str, sample: str, artifact: Artifact) -> None:
+    """Write what was drafted for a sample to stdout, as it is stored.
+
+    Raises:
+        RejectedInputError: `nothing_drafted`.
+    """
+    deployment = connect(stage)
     found = [
         record
         for record in deployment.submissions.list_all()

@@ -35,7 +35,7 @@ COMMANDS: Final = {  # command to module and function; only the asked one is imp
     "tables": ("querying", "tables"),
     "ask": ("asking", "ask"),
     "lake": ("lake", "app"),
-    "fhir": ("drafts", "fhir"),
+    "fhir": ("fhir", "app"),
     "report": ("drafts", "report"),
     "qc": ("qc", "qc"),
     "cohort": ("cohort", "app"),

@@ -83,7 +83,8 @@ class VariantCall:
     """One allele of one sample. `position` is 1-based; depths in reads; qualities on the Phred scale.
 
     `names` are those of transcripts, the chosen one first. Frequencies are of `alt` in the source of the reference
-    bundle, between 0 and 1: of everybody, and by population as the source tells them apart.
+    bundle, between 0 and 1: of everybody, and by population as the source tells them apart. Genotypes of one
+    `phase_set` say which alleles lie on the same copy of the chromosome (VCF 4.5, section 1.6.2, PS).
     """
 
     contig: str
@@ -108,6 +109,7 @@ class VariantCall:
     dbsnp_id: str | None = None
     population_frequency: float | None = None
     frequency_by_population: tuple[tuple[str, float], ...] = ()
+    phase_set: int | None = None
 
     @property
     def end_position(self) -> int:
@@ -257,6 +259,7 @@ def _call(record: pysam.VariantRecord, *, has_csq: bool, has_clinvar: bool) -> V
         dbsnp_id=_text(record, "DBSNP_ID"),
         population_frequency=_number(record, _FREQUENCY),
         frequency_by_population=_frequencies(record),
+        phase_set=sample.get("PS") if sample.phased and len(alleles) > 1 else None,
     )
 
 

@@ -74,6 +74,25 @@ def test_the_bundle_names_what_deserves_a_look_and_counts_the_rest(aws, analysed
     assert subject["identifier"][0]["value"] == SAMPLE.subject_id
 
 
+def test_a_bundle_says_which_regions_were_studied_and_called(aws, analysed):
+    folder = aws.bucket("analysis")
+    folder.write(artifact_key("s-1", Artifact.REGIONS), b"c\t0\t1000\n")
+    folder.write(artifact_key("s-1", Artifact.CALLABLE_REGIONS), b"c\t0\t400\nc\t500\t1000\n")
+    analysed("build_bundle")({"submission_id": "s-1"})
+    text = published(aws, Artifact.BUNDLE).decode()
+    for place in ("c:1-1000", "c:1-400", "c:501-1000", "c:401-500"):
+        assert f'"text": "{place}"' in text
+    assert "ClinVar variation 15, release 2026-11: Pathogenic." in text
+
+
+def test_a_bundle_that_breaks_its_profiles_fails_the_step_and_is_not_stored(aws, analysed, monkeypatch):
+    monkeypatch.setattr("strandline.fhir.people._SEX", {"UNKNOWN": "bogus"})
+    with pytest.raises(Exception, match=r"code_not_bound at Bundle\.entry\[1\]\.resource\.gender") as failed:
+        analysed("build_bundle")({"submission_id": "s-1"})
+    assert type(failed.value).__name__ == "InvalidBundleError"
+    assert not aws.bucket("analysis").exists(artifact_key("s-1", Artifact.BUNDLE))
+
+
 def test_the_report_is_a_draft_with_the_findings_and_their_sources(aws, analysed):
     assert analysed("build_report")({"submission_id": "s-1"}) == {"findings": 2}
     report = published(aws, Artifact.REPORT).decode()

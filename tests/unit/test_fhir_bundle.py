@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from fhirclient.models.bundle import Bundle
 
-from strandline.fhir.bundle import BundleInput, build_bundle, serialise_bundle
+from strandline.fhir.bundle import build_bundle, serialise_bundle
+from strandline.fhir.drafting import BundleInput
 from strandline.landing.manifest import SampleDeclaration
 from strandline.reporting.findings import Finding, Findings, Tier
 from tests.unit.made_up import NAME, NAMED, QUALITY, call, consequence
@@ -215,7 +216,8 @@ def test_a_variant_has_its_alleles_place_and_state_in_the_slices_of_the_profile(
         for slice_0_1 in ("69547-8", "69551-0", "81254-5", "53034-5", "82121-5", "81258-6"):
             assert len(components(variant, slice_0_1)) <= 1
     snv, intron, deletion, bare = variants
-    assert value(deletion, "48000-4") == {"text": "chr20"}
+    assert codings(value(deletion, "48000-4")) == {(LOINC, "LA21273-0")}  # chromosome 20 of answer list LL2938-0
+    assert value(deletion, "48013-7") == {"text": "chr20"}
     assert (value(deletion, "69547-8"), value(deletion, "69551-0")) == ("ATG", "A")
     assert value(deletion, "81254-5") == {"low": {"value": 100}, "high": {"value": 102}}
     assert value(snv, "81254-5") == {"low": {"value": 32_316_461}, "high": {"value": 32_316_461}}
@@ -225,9 +227,18 @@ def test_a_variant_has_its_alleles_place_and_state_in_the_slices_of_the_profile(
     assert value(snv, "82121-5")["value"] == 14
     assert value(snv, "81258-6")["value"] == 0.4375  # 14 of 32 reads
     assert value(snv, "81258-6")["system"] == "http://unitsofmeasure.org"
-    assert codings(value(snv, "81252-9")) == {("http://www.ncbi.nlm.nih.gov/clinvar", "900001")}
+    known = [codings(item["valueCodeableConcept"]) for item in components(snv, "81252-9")]
+    assert known == [
+        {("http://www.ncbi.nlm.nih.gov/clinvar", "900001")},
+        {("http://www.ncbi.nlm.nih.gov/projects/SNP", "rs80358981")},
+    ]
+    changes = [codings(value(variant, "48019-4")) for variant in (snv, deletion)]
+    assert changes == [
+        {("http://www.sequenceontology.org", "SO:0001483")},
+        {("http://www.sequenceontology.org", "SO:0000159")},
+    ]
     assert components(intron, "82121-5") == components(intron, "81258-6") == []
-    assert components(bare, "48018-6") == components(bare, "81252-9") == []
+    assert components(bare, "48018-6") == []
 
 
 def test_a_consequence_is_coded_in_sequence_ontology_and_derived_from_its_variant():
@@ -242,7 +253,7 @@ def test_a_consequence_is_coded_in_sequence_ontology_and_derived_from_its_varian
     ontology = "http://www.sequenceontology.org"
     assert terms == [(ontology, "SO:0001587"), (ontology, "SO:0001627"), (ontology, "SO:0001589")]
     stop, intron, _ = effects
-    assert value(stop, "51958-7") == {"text": "ENST00000380152"}
+    assert codings(value(stop, "51958-7")) == {("http://www.ensembl.org", "ENST00000380152")}
     assert components(intron, "51958-7") == []  # bcftools csq names no transcript there
 
 
@@ -260,7 +271,8 @@ def test_known_significance_becomes_an_implication_and_nothing_else_does():
 
 def test_a_patient_is_a_pseudonym_and_a_sex_and_nothing_more():
     (patient,) = [e["resource"] for e in BUNDLE["entry"] if e["resource"]["resourceType"] == "Patient"]
-    assert set(patient) == {"resourceType", "id", "identifier", "gender"}
+    assert set(patient) == {"resourceType", "id", "text", "identifier", "gender"}
+    assert "PT00042" in patient["text"]["div"]
     assert patient["identifier"][0]["value"] == "PT00042"
     assert patient["gender"] == "male"
 
@@ -292,9 +304,10 @@ def test_a_named_call_carries_its_hgvs_names_its_frequency_and_why_the_transcrip
         "48005-3": {("http://varnomen.hgvs.org", "ENSP00000369497.3:p.(Trp12Ter)")},
     }
     assert value(variant, "92821-8") == {"value": 0.25, "system": "http://unitsofmeasure.org", "code": "1"}
-    assert value(effect, "51958-7") == {"text": "ENST00000380152.8"}
+    assert codings(value(effect, "51958-7")) == {("http://www.ensembl.org", "ENST00000380152.8")}
     assert codings(value(effect, "feature-consequence", TO_BE_DETERMINED)) == {
         ("http://www.sequenceontology.org", "SO:0001583")
     }
     assert effect["note"] == [{"text": "Transcript chosen as MANE_Select. More severe on ENST2: frameshift."}]
-    assert [components(BUNDLE["entry"][-1]["resource"], code) for code in names] == [[]] * 3  # a call without names
+    bare = resources("variant")[-1]
+    assert [components(bare, code) for code in names] == [[]] * 3  # a call without names

@@ -1,0 +1,73 @@
+"""`strandline fhir`: the bundle of a sample, and what is wrong with any FHIR document."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+from strandline.cli.console import OutputFormat, print_rows, say
+from strandline.cli.drafts import SampleArgument, print_draft
+from strandline.cli.ground import LOCAL, StageOption
+from strandline.errors import RejectedInputError
+from strandline.fhir.problems import Finding, Severity
+
+_COLUMNS: Final = ("severity", "code", "location", "message", "advice")
+
+
+class _SampleOrCommand(TyperGroup):
+    """Takes what is no command as the name of a sample, so that `strandline fhir SAMPLE` prints its bundle."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and "--help" not in args:
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_SampleOrCommand,
+    no_args_is_help=True,
+    help="Print the FHIR bundle of a sample's latest analysis, or validate a document.\n\n"
+    "Example: strandline fhir HG002 > bundle.json",
+)
+
+
+@app.command(hidden=True)
+def show(sample: SampleArgument, stage: StageOption = LOCAL) -> None:
+    """Print the FHIR bundle of a sample's latest analysis.
+
+    Example: strandline fhir HG002 > bundle.json
+    """
+    from strandline.journey import Artifact  # noqa: PLC0415
+
+    print_draft(stage, sample, Artifact.BUNDLE)
+
+
+@app.command()
+def validate(
+    file: Annotated[Path, typer.Argument(help="A FHIR R4 resource or Bundle, as JSON.")],
+    form: Annotated[OutputFormat, typer.Option("--format")] = OutputFormat.TABLE,
+) -> None:
+    """Check a FHIR document against R4 and the Genomics Reporting guide 3.0.0, and say what to mend.
+
+    Example: strandline fhir validate bundle.json --format json
+    """
+    from strandline.fhir.validation import LARGEST_BYTES, read_document, validate_document  # noqa: PLC0415
+
+    if file.stat().st_size > LARGEST_BYTES:
+        raise RejectedInputError("fhir_too_large", f"{file.name} is over {LARGEST_BYTES >> 20} MiB: split it")
+    findings = validate_document(read_document(file.read_bytes()))
+    print_rows(_COLUMNS, [_cells(finding) for finding in findings], form)
+    errors = _count(findings, Severity.ERROR)
+    say(f"{file.name}: {errors} errors, {_count(findings, Severity.WARNING)} warnings")
+    if errors:
+        raise typer.Exit(RejectedInputError.EXIT_CODE)
+
+
+def _cells(finding: Finding) -> tuple[str, ...]:
+    return finding.severity.value, finding.code, finding.location, finding.message, finding.advice
+
+
+def _count(findings: Sequence[Finding], severity: Severity) -> int:
+    return sum(finding.severity is severity for finding in findings)
