@@ -5,6 +5,7 @@ from itertools import pairwise
 from aws_cdk import App, Stack
 
 from infra.names import Names
+from infra.stacks.access import AccessStack
 from infra.stacks.alarms import AlarmsStack
 from infra.stacks.api import ApiStack
 from infra.stacks.catalog import CatalogStack
@@ -30,8 +31,10 @@ def add_stacks(app: App, stage: StageConfig, *, account: str, region: str) -> li
         app, stage=stage, names=names, storage=storage, catalog=catalog, network=network, workflow=workflow
     )
     api = ApiStack(app, stage=stage, names=names, storage=storage, catalog=catalog, network=network, intake=intake)
+    writers = {"LoadLake": compute.job_by_name["load_lake"].role_arn}
+    access = AccessStack(app, stage=stage, names=names, storage=storage, writers=writers)
     alarms = AlarmsStack(app, stage=stage, names=names, compute=compute, workflow=workflow, intake=intake, api=api)
-    stacks: list[Stack] = [storage, catalog, network, compute, workflow, intake, api, alarms]
+    stacks: list[Stack] = [storage, catalog, network, compute, workflow, intake, api, access, alarms]
     for earlier, later in pairwise(stacks):
         later.add_stack_dependency(earlier)
     return stacks

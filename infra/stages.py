@@ -84,6 +84,7 @@ _LOCAL_SIZES = {
     "call_parabricks": JobSize(vcpus=2, memory_mib=4_096, timeout_s=4 * 3_600, gpus=1),
 }
 
+_MADE_UP_SITES = ("north", "south")
 _CLOUD_RUNTIME = FunctionRuntime(python="3.13", platform="manylinux_2_28_x86_64")
 
 
@@ -108,6 +109,8 @@ class StageConfig:
     jobs_run_in_images: bool = True
     """Images bring their tools; without them a job has those of the machine."""
     athena_cutoff_bytes: int = 1024**4
+    sites: tuple[str, ...] = ()
+    """Sites that have roles of their own, as manifests write them: each sees the rows of its samples."""
     cidr: str = "10.64.0.0/16"
     zone_suffixes: tuple[str, ...] = ("a", "b")
     cpu_vcpus_max: int = 256
@@ -150,6 +153,7 @@ STAGES: Mapping[str, StageConfig] = {
         calling_part_bytes=32 * 1024**2,
         calling_side_by_side=max(2, os.cpu_count() or 2),
         jobs_run_in_images=False,
+        sites=_MADE_UP_SITES,
         job_sizes=_LOCAL_SIZES,
         function_runtime=FunctionRuntime(python=f"{sys.version_info.major}.{sys.version_info.minor}", platform=None),
         fixed_account="123456789012",
@@ -164,6 +168,7 @@ STAGES: Mapping[str, StageConfig] = {
         log_retention_days=30,
         incomplete_after_s=24 * 3600,
         cpu_vcpus_max=64,
+        sites=_MADE_UP_SITES,
     ),
     "qa": StageConfig(
         name="qa",

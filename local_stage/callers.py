@@ -15,9 +15,11 @@ from urllib.parse import parse_qs, unquote
 from xml.sax.saxutils import escape
 
 from moto.iam.models import iam_backends
-from moto.sts.models import sts_backends
+from moto.sts.exceptions import STSClientError
+from moto.sts.models import STSBackend, sts_backends
 
 from local_stage.context import ACCOUNT, StageContext
+from local_stage.replacing import replace
 
 _TEMPORARY: Final = "ASIA"
 _CREDENTIAL: Final = re.compile(r"Credential=([^/,\s]+)/[^/,\s]+/[^/,\s]+/([^/,\s]+)/aws4_request")
@@ -26,6 +28,12 @@ _BODY_LIMIT_BYTES: Final = 1 << 20
 
 WsgiApp = Callable[[Any, Any], Iterable[bytes]]
 FindWorkgroup = Callable[[str, Mapping[str, Any]], str | None]
+
+
+def install(context: StageContext) -> None:
+    """Let nobody take on a role that is not there: moto hands out keys for any name."""
+    del context
+    replace(STSBackend, "assume_role", _checking_role(STSBackend.assume_role))
 
 
 class UnknownKeyError(Exception):
@@ -122,6 +130,18 @@ class RoleFront:
         if operation.startswith("GetDatabase"):
             return f"{place}:database/{database}"
         return f"{place}:table/{database}/{table}"
+
+
+def _checking_role(original: Callable[..., Any]) -> Callable[..., Any]:
+    def assume_role(self: STSBackend, **asked: Any) -> Any:
+        arn = str(asked["role_arn"])
+        if not any(role.arn == arn for role in list(iam_backends[ACCOUNT]["aws"].roles.values())):
+            raise STSClientError(
+                "AccessDenied", f"User is not authorized to perform: sts:AssumeRole on resource: {arn}"
+            )
+        return original(self, **asked)
+
+    return assume_role
 
 
 def _s3_actions(environ: Any) -> Iterator[tuple[str, str]]:

@@ -90,7 +90,7 @@ def holds(context: StageContext, principal: str, permission: str, database: str,
         if table is None:
             if resource.get("Database", {}).get("Name") == database:
                 return True
-        elif _is_table(resource.get("Table", {}), database, table):
+        elif _is_table(resource.get("Table", {}), database, table) or _opens(context, resource, database, table, ""):
             return True
     return False
 
@@ -104,17 +104,16 @@ def _columns_of(
     if (listed.get("DatabaseName"), listed.get("Name")) == (database, table):
         hidden = (listed.get("ColumnWildcard") or {}).get("ExcludedColumnNames") or []
         return set(listed.get("ColumnNames") or [name for name in columns if name not in hidden])
+    return {name for name in columns if _opens(context, resource, database, table, name)}
+
+
+def _opens(context: StageContext, resource: Mapping[str, Any], database: str, table: str, column: str) -> bool:
+    """Return whether a grant by tags is one on a column, or on a table as a whole where no column is named."""
     policy = resource.get("LFTagPolicy", {})
-    if policy.get("ResourceType") != "TABLE":
-        return set()
-    return {
-        name
-        for name in columns
-        if all(
-            _tag(_backend(context), database, table, name, one["TagKey"]) in one["TagValues"]
-            for one in policy["Expression"]
-        )
-    }
+    return policy.get("ResourceType") == "TABLE" and all(
+        _tag(_backend(context), database, table, column, one["TagKey"]) in one["TagValues"]
+        for one in policy["Expression"]
+    )
 
 
 def _is_table(named: Mapping[str, Any], database: str, table: str) -> bool:

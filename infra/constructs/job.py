@@ -61,6 +61,7 @@ class PlatformJob(Construct):
             **environment,
         }
         self.name = name
+        self.role_arn = role.role.role_arn
         self.definition = batch.CfnJobDefinition(
             self,
             "Definition",

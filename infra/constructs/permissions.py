@@ -4,7 +4,7 @@ Every function returns statements that name actions one by one and resources as 
 resource ends in a wildcard, the permission says why.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aws_cdk import aws_iam as iam
@@ -15,14 +15,17 @@ from infra.names import Names
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permission:
-    """Actions on resources, with the reason for each wildcard among the resources."""
+    """Actions on resources, with the reason for each wildcard among the resources, where `conditions` are met."""
 
     actions: Sequence[str]
     resources: Sequence[str]
     wildcard_reason: str = ""
+    conditions: Mapping[str, Mapping[str, str]] | None = None
 
     def statement(self) -> iam.PolicyStatement:
-        return iam.PolicyStatement(actions=list(self.actions), resources=list(self.resources))
+        return iam.PolicyStatement(
+            actions=list(self.actions), resources=list(self.resources), conditions=self.conditions
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +130,51 @@ def maintain_tables(names: Names) -> list[Permission]:
             ],
             wildcard_reason="the lake's database holds nothing but the lake's tables, and a load may touch each",
         )
+    ]
+
+
+def ask_athena(names: Names, workgroup: str, lake: DataBucket) -> list[Permission]:
+    """Ask the lake in one workgroup, whose results lie in a folder of its own.
+
+    The data itself comes by way of Lake Formation, never by these permissions. Source: Athena user guide, "Manage Lake
+    Formation and Athena user permissions".
+    """
+    results = f"athena-results/{workgroup}/"
+    return [
+        Permission(
+            actions=[
+                *("athena:StartQueryExecution", "athena:StopQueryExecution", "athena:GetQueryExecution"),
+                *("athena:GetQueryResults", "athena:ListQueryExecutions", "athena:GetWorkGroup"),
+                *("athena:ListNamedQueries", "athena:GetNamedQuery", "athena:GetPreparedStatement"),
+                *("athena:CreatePreparedStatement", "athena:UpdatePreparedStatement"),
+                *("athena:DeletePreparedStatement", "athena:ListPreparedStatements"),
+            ],
+            resources=[names.arn("athena", f"workgroup/{workgroup}")],
+        ),
+        Permission(
+            actions=["glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:GetPartitions"],
+            resources=[
+                names.arn("glue", "catalog"),
+                names.arn("glue", f"database/{names.glue_database}"),
+                names.arn("glue", f"table/{names.glue_database}/*"),
+            ],
+            wildcard_reason="Lake Formation decides which tables and columns of the lake a group is shown",
+        ),
+        Permission(
+            actions=["lakeformation:GetDataAccess"],
+            resources=["*"],
+            wildcard_reason="Lake Formation gives this action no resource to name: its grants say what is opened",
+        ),
+        Permission(
+            actions=["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
+            resources=[f"{lake.arn}/{results}*"],
+            wildcard_reason="Athena names results after queries, in the folder of the group's own workgroup",
+        ),
+        Permission(actions=["s3:GetBucketLocation"], resources=[lake.arn]),
+        Permission(
+            actions=["s3:ListBucket"], resources=[lake.arn], conditions={"StringLike": {"s3:prefix": f"{results}*"}}
+        ),
+        Permission(actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[lake.key.key_arn]),
     ]
 
 

@@ -15,15 +15,32 @@ _NAMES_ITS_SOURCE = frozenset({"ecs-tasks.amazonaws.com", "states.amazonaws.com"
 
 
 class LeastPrivilegeRole(Construct):
-    """A role that one service may take on, with one managed policy and nothing that a construct adds by itself."""
+    """A role that one service may take on, with one managed policy and nothing that a construct adds by itself.
 
-    def __init__(self, scope: Construct, construct_id: str, *, service: str, permissions: Sequence[Permission]) -> None:
+    Without a service it is one of people: of those whom the account lets assume it, each with a second factor.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        permissions: Sequence[Permission],
+        service: str | None = None,
+        name: str | None = None,
+        description: str | None = None,
+    ) -> None:
         super().__init__(scope, construct_id)
-        principal: iam.IPrincipal = iam.ServicePrincipal(service)
+        account = Stack.of(self).account
+        if service is None:
+            second_factor = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
+            principal: iam.IPrincipal = iam.PrincipalWithConditions(iam.AccountPrincipal(account), second_factor)
+        else:
+            principal = iam.ServicePrincipal(service)
         if service in _NAMES_ITS_SOURCE:
-            same_account = {"StringEquals": {"aws:SourceAccount": Stack.of(self).account}}
+            same_account = {"StringEquals": {"aws:SourceAccount": account}}
             principal = iam.PrincipalWithConditions(principal, same_account)
-        role = iam.Role(self, "Role", assumed_by=principal)
+        role = iam.Role(self, "Role", assumed_by=principal, role_name=name, description=description)
         policy = iam.ManagedPolicy(self, "Policy", statements=[permission.statement() for permission in permissions])
         policy.attach_to_role(role)
         for resource, reasons in _wildcards(permissions).items():

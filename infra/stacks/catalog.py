@@ -1,16 +1,17 @@
 """Stateful: the submissions table, the lake's tables and who may query them how."""
 
-from aws_cdk import CfnOutput, RemovalPolicy
-from aws_cdk import aws_athena as athena
+from aws_cdk import CfnOutput, CfnResource, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_glue as glue
 from constructs import Construct
 
 from infra.constructs.backup import TableBackup
+from infra.constructs.lake_access import DataClasses, GovernedLake
 from infra.constructs.lake_question import LakeQuestion, lake_questions
 from infra.constructs.lake_table import LakeTable, lake_tables
 from infra.constructs.lake_view import LakeView, lake_views
 from infra.constructs.permissions import TABLE_INDEXES, DataTable
+from infra.constructs.workgroup import bounded_workgroup
 from infra.names import Names
 from infra.stacks.part import PartStack
 from infra.stacks.storage import StorageStack
@@ -82,7 +83,9 @@ class CatalogStack(PartStack):
             ),
         )
         database.apply_removal_policy(RemovalPolicy.RETAIN)
-        made = []
+        governed = GovernedLake(self, "Governed", names=names, lake=storage.lake, folder="tables/")
+        governed.before(database)
+        made: dict[str, CfnResource] = {}
         for name, definition in lake_tables().items():
             lake_table = LakeTable(
                 self,
@@ -95,40 +98,31 @@ class CatalogStack(PartStack):
             ).table
             lake_table.add_resource_dependency(database)
             lake_table.apply_removal_policy(RemovalPolicy.RETAIN)
-            made.append(lake_table)
+            made[name] = lake_table
+        tables = list(made.values())
         for name, text in lake_views().items():
             view = LakeView(
                 self, f"{name.title()}View", name=name, text=text, catalog_id=self.account, database=names.glue_database
             ).table
             view.apply_removal_policy(RemovalPolicy.RETAIN)
-            for lake_table in made:
-                view.add_resource_dependency(lake_table)
+            for read in tables:
+                view.add_resource_dependency(read)
+            made[name] = view
+        DataClasses(self, "DataClasses", names=names, tag=governed.tag, made=made)
         CfnOutput(self, "GlueDatabase", value=names.glue_database)
 
     def _workgroup(self, stage: StageConfig, names: Names, storage: StorageStack) -> None:
         name = names.workgroup
-        workgroup = athena.CfnWorkGroup(
+        workgroup = bounded_workgroup(
             self,
             "Workgroup",
             name=name,
             description="Queries of the lake: results encrypted, cost bounded",
-            work_group_configuration=athena.CfnWorkGroup.WorkGroupConfigurationProperty(
-                enforce_work_group_configuration=True,
-                publish_cloud_watch_metrics_enabled=True,
-                bytes_scanned_cutoff_per_query=stage.athena_cutoff_bytes,
-                engine_version=athena.CfnWorkGroup.EngineVersionProperty(
-                    selected_engine_version="Athena engine version 3"
-                ),
-                result_configuration=athena.CfnWorkGroup.ResultConfigurationProperty(
-                    output_location=f"s3://{storage.lake.name}/athena-results/",
-                    expected_bucket_owner=self.account,
-                    encryption_configuration=athena.CfnWorkGroup.EncryptionConfigurationProperty(
-                        encryption_option="SSE_KMS", kms_key=storage.keys.lake.key_arn
-                    ),
-                ),
-            ),
+            results=f"s3://{storage.lake.name}/athena-results/",
+            key=storage.keys.lake,
+            account=self.account,
+            cutoff_bytes=stage.athena_cutoff_bytes,
         )
-        workgroup.apply_removal_policy(RemovalPolicy.RETAIN)
         for question, text in lake_questions().items():
             LakeQuestion(
                 self,

@@ -89,7 +89,7 @@ def _grant(request: Request) -> Made:
     request.call("lakeformation", "GrantPermissions", **_granted(request))
     asked = request.take("Principal", "Resource", "Permissions")
     principal = request.properties["Principal"]
-    found = request.call("lakeformation", "ListPermissions", Principal=principal)["PrincipalResourcePermissions"]
+    found = request.call("lakeformation", "ListPermissions")["PrincipalResourcePermissions"]
     confirm([asked], found, f"permissions {request.logical_id}")
     return Made(f"{principal['DataLakePrincipalIdentifier']}|{request.logical_id}")
 

@@ -1,6 +1,7 @@
 """What a deployed stage is called: the outputs of its stacks, and clients that reach it."""
 
 import getpass
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -41,17 +42,44 @@ class Endpoint:
 
     url: str | None = None
     region: str | None = None
+    keys: "Mapping[str, str] | None" = None
 
     def client(self, service: str) -> Any:
         """Return a boto3 client."""
+        keys = dict(self.keys or {})
         if self.url is None:
-            return boto3.client(service, config=Config(retries={"mode": "standard"}))  # type: ignore[call-overload]  # the service is a variable
-        return boto3.client(  # type: ignore[call-overload]  # the service is a variable
-            service,
-            endpoint_url=self.url,
-            region_name=self.region,
-            aws_access_key_id="embedded",
-            aws_secret_access_key="embedded",  # noqa: S106 - the embedded AWS checks no signature
+            return boto3.client(service, config=Config(retries={"mode": "standard"}), **keys)  # type: ignore[call-overload]  # the service is a variable
+        if not keys:  # the embedded AWS checks no signature
+            keys = {"aws_access_key_id": "embedded", "aws_secret_access_key": "embedded"}
+        return boto3.client(service, endpoint_url=self.url, region_name=self.region, **keys)  # type: ignore[call-overload]  # likewise
+
+    def as_role(self, name: str) -> "Endpoint":
+        """Return the same place under the keys of a role of this account, for an hour.
+
+        Raises:
+            RejectedInputError: `role_refused`.
+        """
+        sts = self.client("sts")
+        try:
+            account = sts.get_caller_identity()["Account"]
+            session = re.sub(r"[^\w+=,.@-]", "-", getpass.getuser())[:64]
+            given = sts.assume_role(RoleArn=f"arn:aws:iam::{account}:role/{name}", RoleSessionName=session)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "AccessDenied":
+                raise
+            raise RejectedInputError(
+                "role_refused",
+                f"{name} may not be taken on: log in with a second factor, as somebody whom the account lets assume it",
+            ) from None
+        keys = given["Credentials"]
+        return Endpoint(
+            self.url,
+            self.region,
+            {
+                "aws_access_key_id": keys["AccessKeyId"],
+                "aws_secret_access_key": keys["SecretAccessKey"],
+                "aws_session_token": keys["SessionToken"],
+            },
         )
 
 
@@ -109,6 +137,20 @@ class Deployment:
         return AthenaQueries(
             self._endpoint.client("athena"), self.outputs["AthenaWorkgroup"], self.outputs["GlueDatabase"]
         )
+
+    def queries_as(self, role: str) -> AthenaQueries:
+        """Athena over the lake as a role of people sees it, such as researcher or lab-north: in its own workgroup.
+
+        Raises:
+            RejectedInputError: `role_unknown`, `role_site_missing`; `role_refused`, where it may not be taken on or the
+                stage has none of that name.
+        """
+        from strandline.trust.access import split_role  # noqa: PLC0415 - reads two files, which few commands need
+
+        split_role(role)
+        name = f"strandline-{self.stage}-{role}"
+        client = self._endpoint.as_role(name).client("athena")
+        return AthenaQueries(client, name, self.outputs["GlueDatabase"])
 
     @cached_property
     def lake(self) -> "Lake":

@@ -90,9 +90,16 @@ def test_sec_01_no_role_carries_a_policy_written_by_somebody_else(assembly):
 
 
 def test_sec_01_services_that_say_for_whom_take_on_roles_for_this_account_only(assembly):
-    silent = {"lambda.amazonaws.com", "ec2.amazonaws.com", "backup.amazonaws.com"}
+    silent = {"lambda.amazonaws.com", "ec2.amazonaws.com", "backup.amazonaws.com", "lakeformation.amazonaws.com"}
 
     for logical_id, role in assembly.resources("AWS::IAM::Role").items():
         for statement in role["Properties"]["AssumeRolePolicyDocument"]["Statement"]:
-            if statement["Principal"]["Service"] not in silent:
+            if statement["Principal"].get("Service", "lambda.amazonaws.com") not in silent:
                 assert "aws:SourceAccount" in statement["Condition"]["StringEquals"], logical_id
+
+
+def test_sec_02_people_take_on_a_role_with_a_second_factor_only(assembly):
+    for logical_id, role in assembly.resources("AWS::IAM::Role", "access").items():
+        (statement,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        assert statement["Condition"] == {"Bool": {"aws:MultiFactorAuthPresent": "true"}}, logical_id
+        assert statement["Action"] == "sts:AssumeRole"

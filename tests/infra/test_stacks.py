@@ -6,7 +6,7 @@ from itertools import pairwise
 from cfnlint.config import ConfigMixIn
 from cfnlint.runner import Runner
 
-PARTS = ("storage", "catalog", "network", "compute", "workflow", "intake", "api", "alarms")
+PARTS = ("storage", "catalog", "network", "compute", "workflow", "intake", "api", "access", "alarms")
 OUTPUTS = {
     "storage": {
         *("LandingBucket", "QuarantineBucket", "ReferencesBucket", "AnalysisBucket"),

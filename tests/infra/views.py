@@ -21,8 +21,8 @@ def permissions(assembly: Any) -> list[str]:
         for logical_id, resource in resources.items():
             if resource["Type"] == "AWS::IAM::Role":
                 for statement in resource["Properties"]["AssumeRolePolicyDocument"]["Statement"]:
-                    service = statement["Principal"]["Service"]
-                    lines.append(f"{part} {_role(logical_id)} <- {service}{_condition(statement)}")
+                    (who,) = statement["Principal"].values()
+                    lines.append(f"{part} {_role(logical_id)} <- {_name(who)}{_condition(statement)}")
             if resource["Type"] == "AWS::IAM::ManagedPolicy":
                 (role,) = resource["Properties"]["Roles"]
                 for statement in resource["Properties"]["PolicyDocument"]["Statement"]:

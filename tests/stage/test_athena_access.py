@@ -6,6 +6,7 @@ says of each is in the Lake Formation developer guide (data filters) and the Ath
 
 import json
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.request import Request, urlopen
 
@@ -15,8 +16,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from benchmarks.lake_on_disk import make_table
+from local_stage.athena.failures import AthenaFailure
+from local_stage.athena.jobs import Job
+from local_stage.athena.statements import is_query, run_statement
+from local_stage.callers import Caller
+from local_stage.context import StageContext
 from strandline.aws.lake import Lake, open_catalog
-from strandline.aws.queries import AthenaQueries
+from strandline.aws.queries import AthenaQueries, QueryResult
 from strandline.errors import RejectedInputError
 from strandline.lake.tables import lake_tables
 from tests.integration.made_up_lake import row
@@ -132,22 +138,48 @@ def client(stage, service, role):
     )
 
 
-def queries_of(stage, role):
-    return AthenaQueries(client(stage, "athena", role), role, "lake")
+@dataclass(frozen=True)
+class Somebody:
+    """A role that runs statements within this process: what a query of it comes to, without waiting for its turn."""
+
+    stage: StageContext
+    role: str
+
+    def run(self, sql):
+        who = Caller(self.role, f"arn:aws:iam::{ACCOUNT}:role/{self.role}")
+        job = Job(self.stage, "one", "lake", f"s3://results/{self.role}/", caller=who)
+        try:
+            if not is_query(sql):
+                done = run_statement(job, sql)
+                return QueryResult(tuple(done.columns), (), tuple(map(tuple, done.rows)), done.scanned_bytes)
+            session = job.open_session()
+            try:
+                columns, batches = session.run(sql)
+                rows = tuple(found for batch in batches for found in batch)
+            finally:
+                job.close_session(session)
+        except AthenaFailure as failure:
+            raise RejectedInputError("query_failed", str(failure)) from None
+        return QueryResult(tuple(column.name for column in columns), (), rows, session.scanned_bytes)
+
+
+@pytest.fixture(scope="module")
+def lake(stage):
+    return Lake("lake", open_catalog(stage.endpoint_url, REGION))
 
 
 @pytest.fixture(scope="module")
 def blind(stage):
-    return queries_of(stage, "blind")
+    return Somebody(stage, "blind")
 
 
 @pytest.fixture(scope="module")
 def north(stage):
-    return queries_of(stage, "north")
+    return Somebody(stage, "north")
 
 
 def flat(result):
-    return [value for found in result.rows for value in found]
+    return [None if value is None else str(value) for found in result.rows for value in found]
 
 
 def test_who_runs_the_stage_sees_everything(stage):
@@ -212,7 +244,7 @@ def test_a_column_that_is_not_granted_is_not_there_however_it_is_asked_for(blind
 @pytest.mark.parametrize("role", ["blind", "north"])
 def test_records_of_a_table_are_for_those_who_see_all_of_it(stage, role, kind):
     with pytest.raises(RejectedInputError, match="only for those who see all of variants"):
-        queries_of(stage, role).run(f'SELECT * FROM "variants${kind}"')
+        Somebody(stage, role).run(f'SELECT * FROM "variants${kind}"')
 
 
 def test_rows_of_another_site_are_not_there(north):
@@ -259,7 +291,7 @@ def test_rows_of_another_site_count_for_nothing(north, sql, expected):
 @pytest.mark.parametrize("role", ["north", "slow"])
 def test_no_error_tells_of_a_row_of_another_site(stage, role, condition):
     """An expression that fails for the rows of others, and would tell by failing that there are such rows."""
-    queries = queries_of(stage, role)
+    queries = Somebody(stage, role)
     assert flat(queries.run(f"SELECT sample_id FROM variants WHERE {condition}")) == ["ANNA"]
     assert flat(queries.run(f"SELECT sample_id FROM (SELECT * FROM carriers) WHERE {condition}")) == ["ANNA"]
 
@@ -280,7 +312,7 @@ def test_a_row_without_a_site_belongs_to_nobody(stage):
     place = {"ResultConfiguration": {"OutputLocation": "s3://results/others/"}}
     stage.client("athena").create_work_group(Name="others", Configuration=place)
 
-    assert flat(queries_of(stage, "others").run("SELECT sample_id FROM samples")) == ["ANNA"]
+    assert flat(Somebody(stage, "others").run("SELECT sample_id FROM samples")) == ["ANNA"]
 
 
 @pytest.mark.parametrize(
@@ -297,10 +329,10 @@ def test_a_row_without_a_site_belongs_to_nobody(stage):
 )
 def test_a_table_of_which_nothing_is_granted_is_refused_by_name(stage, sql, words):
     with pytest.raises(RejectedInputError, match=words):
-        queries_of(stage, "none").run(sql)
+        Somebody(stage, "none").run(sql)
 
 
-@pytest.mark.parametrize("role", ["blind", "north", "none"])
+@pytest.mark.parametrize("role", ["blind", "north"])
 @pytest.mark.parametrize(
     ("sql", "words"),
     [
@@ -330,12 +362,11 @@ def test_a_table_of_which_nothing_is_granted_is_refused_by_name(stage, sql, word
         ("DROP DATABASE lake CASCADE", "may not create or drop databases"),
     ],
 )
-def test_a_statement_that_changes_something_is_refused_by_name(stage, role, sql, words):
+def test_a_statement_that_changes_something_is_refused_by_name(stage, lake, role, sql, words):
     with pytest.raises(RejectedInputError, match=words):
-        queries_of(stage, role).run(sql)
+        Somebody(stage, role).run(sql)
 
-    kept = AthenaQueries(stage.client("athena"), "lake", "lake").run("SELECT count(*), count(sample_id) FROM variants")
-    assert kept.rows == (("3", "3"),)
+    assert lake.load("variants").scan().count() == len(SAMPLES)
 
 
 def test_lists_show_what_is_seen_alone(stage, blind, north):
@@ -348,16 +379,17 @@ def test_lists_show_what_is_seen_alone(stage, blind, north):
         "variants",
     ]
     assert flat(north.run("SHOW TABLES")) == ["carriers", "places", "samples", "variants"]
-    assert queries_of(stage, "none").run("SHOW TABLES").rows == ()
+    assert Somebody(stage, "none").run("SHOW TABLES").rows == ()
     assert "sample_id" not in flat(blind.run("SHOW COLUMNS IN variants"))
     assert not any(line.startswith("sample_id") for line in flat(blind.run("DESCRIBE variants")))
     told = blind.run("SELECT column_name FROM information_schema.columns WHERE table_name = 'samples'")
     assert {"sample_id", "subject_id", "site"}.isdisjoint(flat(told))
     assert "sex" in flat(told)
-    assert queries_of(stage, "none").run("SELECT * FROM information_schema.tables").rows == ()
+    assert Somebody(stage, "none").run("SELECT * FROM information_schema.tables").rows == ()
 
 
-def test_a_prepared_statement_is_run_with_the_rights_of_who_executes_it(north):
+def test_a_prepared_statement_is_run_with_the_rights_of_who_executes_it(stage):
+    north = AthenaQueries(client(stage, "athena", "north"), "north", "lake")
     north.run("PREPARE mine FROM SELECT sample_id FROM variants WHERE position >= ?")
 
     assert flat(north.run("EXECUTE mine USING 1")) == ["ANNA"]
