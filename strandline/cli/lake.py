@@ -1,11 +1,12 @@
 """`strandline lake`: keep the lake, freeze cohorts, and make what is counted of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final
 
 import pyarrow as pa
+import pysam
 import typer
 
 from strandline.aws.lake_gold import EVERY_SAMPLE, freeze, refresh
@@ -14,12 +15,12 @@ from strandline.aws.lake_maintenance import MERGED, MOST_RUNS, compact, erase_su
 from strandline.cli.console import OutputFormat, print_rows, say
 from strandline.cli.ground import LOCAL, StageOption, connect
 from strandline.errors import RejectedInputError
+from strandline.lake.annotation_files import NAMED_COLUMNS, NamedReference, open_annotations
 from strandline.lake.annotations import Release, annotation_batches
+from strandline.lake.release_build import check_header, check_rows
 from strandline.lake.tables import lake_tables
-from strandline.lake.vcf_columns import read_vcf
-from strandline.lake.vcf_source import VcfSource
+from strandline.reads.reference_bundle.builds import Build
 
-_CHUNK_BYTES: Final = 1 << 20
 _KEPT_DAYS: Final = 7.0
 
 app = typer.Typer(
@@ -108,27 +109,47 @@ def show_history(
 
 @app.command("add-annotations")
 def add_annotations(
-    vcf: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="VCF of the source, plain or gzip.")],
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="VCF, TSV or GFF3, plain or gzip.")],
     source: Annotated[str, typer.Option(help="Source, such as ClinVar.")],
     release: Annotated[str, typer.Option(help="Release, such as 2026-11-01: the last in the alphabet is current.")],
+    reference_build: Annotated[Build, typer.Option(help="Build that the lake's variants are of.")],
+    reference: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="FASTA that alleles are aligned to and held against."),
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FIELD=NAME", help="Of a TSV: its contig, position, ref, alt, identifier."),
+    ] = None,
     stage: StageOption = LOCAL,
     contig_prefix: Annotated[str, typer.Option(help="Put before contigs that lack it, such as chr.")] = "",
 ) -> None:
     """Load a release of an annotation source; the same release again replaces itself.
 
-    Example: strandline lake add-annotations clinvar.vcf.gz --source ClinVar --release 2026-11-01 --contig-prefix chr
+    What is of another build is refused, by its header, its chromosomes' lengths and, with --reference, its bases.
+
+    Example: strandline lake add-annotations clinvar.vcf.gz --source ClinVar --release 2026-11-01 --reference-build
+    GRCh38 --contig-prefix chr
     """
     named = Release(source, release)
+    columns = _named_columns(column or [])
 
     def make_rows() -> Iterator[pa.Table]:
-        with vcf.open("rb") as file:
-            opened = VcfSource(iter(lambda: file.read(_CHUNK_BYTES), b""), vcf.name)
-            keys = [key.decode() for key in opened.header.infos]
-            sites = (batch.sites for batch in read_vcf(opened))
-            yield from annotation_batches(sites, named, keys, contig_prefix=contig_prefix)
+        sequences = NamedReference(pysam.FastaFile(str(reference)), contig_prefix) if reference else None
+        with open_annotations(file, columns=columns, reference=sequences) as opened:
+            check_header(opened, file.name, reference_build)
+            rows = annotation_batches(opened.sites, named, opened.keys, contig_prefix=contig_prefix)
+            yield from check_rows(rows, file.name, reference_build, sequences)
 
     count = connect(stage).lake.replace_rows("annotations", named.release_id, make_rows)
-    say(f"{count} alleles of {source} {release} are in annotations")
+    say(f"{count} rows of {source} {release} are in annotations")
+
+
+def _named_columns(pairs: Sequence[str]) -> dict[str, str]:
+    named = dict(pair.partition("=")[::2] for pair in pairs)
+    if not set(named) <= set(NAMED_COLUMNS) or not all(named.values()):
+        raise typer.BadParameter(f"--column takes FIELD=NAME, with FIELD one of {', '.join(NAMED_COLUMNS)}")
+    return named
 
 
 @app.command("load")

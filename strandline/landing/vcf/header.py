@@ -81,9 +81,13 @@ _NAMES_AT_ONCE_BYTES: Final = 1 << 20
 
 @dataclass(slots=True)
 class VcfHeader:
-    """What the header says of the records; `length_by_contig` is None for a contig without a length."""
+    """What the header says of the records.
+
+    `length_by_contig` is None for a contig without a length, `reference` the value of `##reference`.
+    """
 
     minor: int
+    reference: bytes | None = None
     infos: dict[bytes, FieldDefinition] = field(default_factory=dict)
     formats: dict[bytes, FieldDefinition] = field(default_factory=dict)
     filters: set[bytes] = field(default_factory=set)
@@ -105,6 +109,8 @@ class VcfHeader:
             found.add(META_FORM, line=number, kind="no key=value")
             return
         key, value = matched.groups()
+        if key == b"reference":
+            self.reference = value
         if not value:
             found.add(META_EMPTY, line=number)
         elif key not in _UNSTRUCTURED and value.startswith(b"<"):
