@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
+import pysam
 from pyiceberg.expressions import In, Reference
 
 from strandline.aws.lake import Lake, keep_other_rows, open_catalog, replace_files
@@ -48,15 +49,21 @@ class LakePlace:
 
 @dataclass(frozen=True, slots=True)
 class CohortFile:
-    """A VCF to load; `submission_id` is made of its content, so that the same file again replaces itself."""
+    """A VCF to load; `submission_id` is made of its content, so that the same file again replaces itself.
+
+    `reference` is an indexed FASTA that alleles are aligned to the left along; without one they are trimmed only.
+    """
 
     path: Path
     loaded: LoadedFile
     samples: tuple[str, ...]
+    reference: Path | None = None
 
 
-def describe_files(paths: Sequence[Path], *, reference_name: str, reference_version: str) -> list[CohortFile]:
-    """Read the headers of files, and what they hold as a whole.
+def describe_files(
+    paths: Sequence[Path], *, reference_name: str, reference_version: str, reference: Path | None = None
+) -> list[CohortFile]:
+    """Read the headers of files, and what they hold as a whole; `reference` is as in `CohortFile`.
 
     Raises:
         RejectedInputError: `lake_sample_repeated`, where two of them have a sample of one name, or the same one twice.
@@ -67,7 +74,7 @@ def describe_files(paths: Sequence[Path], *, reference_name: str, reference_vers
             digest = hashlib.file_digest(source, "sha256").hexdigest()
         with open_vcf(path) as vcf:
             loaded = LoadedFile(f"vcf-{digest[:32]}", reference_name, reference_version)
-            described.append(CohortFile(path, loaded, vcf.samples))
+            described.append(CohortFile(path, loaded, vcf.samples, reference))
     samples = [sample for one in described for sample in one.samples]
     ids = [one.loaded.submission_id for one in described]
     if len(set(samples)) < len(samples) or len(set(ids)) < len(ids):
@@ -131,8 +138,9 @@ def _write_file(place: LakePlace, table_name: str, one: CohortFile) -> _Written:
     definition = lake_tables()[table_name]
     writer = DataFileWriter(place.open().load(table_name), definition)
     try:
+        sequences = pysam.FastaFile(str(one.reference)) if one.reference else None
         with open_vcf(one.path) as source:
-            rows = _ROWS[definition.copy_of or table_name](read_vcf(source), one.loaded)
+            rows = _ROWS[definition.copy_of or table_name](read_vcf(source, reference=sequences), one.loaded)
             for table in (
                 rows if definition.copy_of is None else sort_pieces(rows, definition.sort, definition.arrow_schema())
             ):

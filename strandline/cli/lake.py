@@ -157,6 +157,9 @@ def load_vcf(
     vcf: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="VCF or gVCF, sorted; plain or gzip.")],
     reference_build: Annotated[str, typer.Option(help="Reference that the files were made on, such as GRCh38.")],
     reference_version: Annotated[str, typer.Option(help="Its version.")] = "1",
+    reference: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="FASTA that alleles are aligned to the left along.")
+    ] = None,
     stage: StageOption = LOCAL,
     jobs: Annotated[int, typer.Option(min=1, help="Files read at a time, each by a process of its own.")] = 1,
     form: FormatOption = OutputFormat.TABLE,
@@ -165,7 +168,9 @@ def load_vcf(
 
     Example: strandline lake load cohort.vcf.gz NA24385.g.vcf.gz --reference-build GRCh38 --jobs 2
     """
-    described = describe_files(vcf, reference_name=reference_build, reference_version=reference_version)
+    described = describe_files(
+        vcf, reference_name=reference_build, reference_version=reference_version, reference=reference
+    )
     counts = load_files(connect(stage).lake_place, described, jobs=jobs, now=datetime.now(UTC))
     print_rows(("table", "rows"), list(counts.items()), form)
 

@@ -60,16 +60,22 @@ def rows(place: LakePlace, table: str) -> list[dict[str, object]]:
 
 def test_files_are_loaded_by_two_processes_in_one_commit_a_table_and_once_however_often(place, tmp_path):
     paths = [
-        write_vcf(tmp_path, "a.vcf.gz", ("S1", "S2"), "chr1 7 . A C . PASS . GT:DP 0/1:3 1/1:4"),
+        write_vcf(tmp_path, "a.vcf.gz", ("S1", "S2"), "chr1 6 . TT T . PASS . GT:DP 0/1:3 1/1:4"),
         write_vcf(
             tmp_path, "b.g.vcf.gz", ("S3",), "chr1 1 . A <*> . . END=6 GT:DP 0/0:30", "chr1 7 . A C . . . GT 0/1"
         ),
     ]
-    cohort = describe_files(paths, reference_name="slice", reference_version="1")
+    fasta = tmp_path / "slice.fa"
+    fasta.write_text(">chr1\nCCCATTTCCC\n")
+    cohort = describe_files(paths, reference_name="slice", reference_version="1", reference=fasta)
     for _ in range(2):
         counts = load_files(place, cohort, jobs=2, now=NOW)
     assert counts == {"variants": 3, "sites": 2, "sample_variants": 3, "callable_regions": 1, "samples": 3}
-    assert sorted(row["sample_id"] for row in rows(place, "variants")) == ["S1", "S2", "S3"]
+    assert sorted((row["sample_id"], row["position"], row["ref"]) for row in rows(place, "variants")) == [
+        ("S1", 4, "AT"),  # one T of three is written behind the base before them
+        ("S2", 4, "AT"),
+        ("S3", 7, "A"),
+    ]
     assert sorted(row["sample_id"] for row in rows(place, "sample_variants")) == ["S1", "S2", "S3"]
     assert {(row["sample_id"], row["variant_count"]) for row in rows(place, "samples")} == {
         ("S1", 2),
