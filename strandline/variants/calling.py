@@ -4,6 +4,7 @@ Source of the model: Danecek et al. 2021, doi:10.1093/gigascience/giab008 (mpile
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -131,9 +132,11 @@ def finish_calls(reference: Path, gvcf: Path, vcf: Path) -> None:
     Raises:
         subprocess.CalledProcessError: where a tool failed.
     """
-    run_pipeline(variants_only_commands(reference, gvcf, vcf))
-    index_vcf(gvcf)
-    index_vcf(vcf)
+    with ThreadPoolExecutor(1) as pool:
+        indexed = pool.submit(index_vcf, gvcf)
+        run_pipeline(variants_only_commands(reference, gvcf, vcf))
+        index_vcf(vcf)
+        indexed.result()
 
 
 def index_vcf(vcf: Path) -> None:
