@@ -232,7 +232,7 @@ DAMAGES = (
         lambda resource: resource.update(
             resourceType="Patient", id=SOUND["entry"][place_of(SOUND, "Patient")]["resource"]["id"]
         ),
-        "duplicate_full_url", f"{_ENTRY}.id",
+        "duplicate_full_url", f"{_ENTRY}.id", schema_sees=True,
     ),
 )  # fmt: skip
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from strandline.errors import RejectedInputError
 from strandline.fhir.bundle import build_bundle, serialise_bundle
+from strandline.fhir.invariants import RULES
 from strandline.fhir.narrative import check_narrative
 from strandline.fhir.primitives import primitive
 from strandline.fhir.problems import ADVICE, Severity
@@ -286,3 +287,64 @@ def test_two_alleles_of_one_place_are_a_genotype():
     genotype = SOUND["entry"][place]["resource"]
     assert genotype["valueCodeableConcept"] == {"text": "G>A / G>T"}
     assert len(genotype["derivedFrom"]) == 2
+
+
+UCUM = {"system": "http://unitsofmeasure.org"}
+
+
+@pytest.mark.parametrize(
+    ("key", "holds", "breaks"),
+    [
+        ("age-1", {"value": 3, "code": "a", **UCUM}, {"value": -3, "code": "a", **UCUM}),
+        ("age-1", {"value": 3, "code": "a"}, {"value": 3}),
+        ("bdl-10", {"type": "document", "timestamp": "2026-11-22T09:30:00Z"}, {"type": "document"}),
+        ("cnt-3", {"value": 3, "code": "1", **UCUM}, {"value": 3.5, "code": "1", **UCUM}),
+        ("dis-1", {"value": 3, "code": "km", **UCUM}, {"value": 3, "code": "km", "system": "urn:other"}),
+        ("drt-1", {"value": 3, "code": "h", **UCUM}, {"value": 3, "code": "h"}),
+        ("drq-1", {"path": "code"}, {"path": "code", "searchParam": "code"}),
+        ("exp-1", {"expression": "true"}, {"language": "text/cql"}),
+        ("obs-3", {"text": "normal"}, {"type": {"text": "x"}}),
+        ("per-1", {"start": "2026-01", "end": "2026-01-31"}, {"start": "2026-02", "end": "2026-01-31"}),
+        (
+            "per-1",
+            {"start": "2026-01-01T10:00:00+02:00", "end": "2026-01-01T09:00:00Z"},
+            {"start": "2026-01-01T10:00:00Z", "end": "2026-01-01T10:30:00+02:00"},
+        ),
+        ("ras-1", {"low": {"code": "%", **UCUM}}, {"low": {"code": "1", **UCUM}}),
+        ("ras-2", {"probabilityDecimal": 100}, {"probabilityDecimal": 100.5}),
+        ("rat-1", {"numerator": {}, "denominator": {}}, {"numerator": {}}),
+        ("rng-2", {"low": {"value": 1}, "high": {"value": 1}}, {"low": {"value": 2}, "high": {"value": 1}}),
+        ("tim-1", {"duration": 1, "durationUnit": "h"}, {"duration": 1}),
+        ("tim-2", {"period": 1, "periodUnit": "h"}, {"period": 1}),
+        ("tim-4", {"duration": 0}, {"duration": -1}),
+        ("tim-5", {"period": 0}, {"period": -1}),
+        ("tim-6", {"period": 1, "periodMax": 2}, {"periodMax": 2}),
+        ("tim-7", {"duration": 1, "durationMax": 2}, {"durationMax": 2}),
+        ("tim-8", {"count": 1, "countMax": 2}, {"countMax": 2}),
+        ("tim-9", {"offset": 5, "when": ["AC"]}, {"offset": 5, "when": ["C"]}),
+        ("tim-10", {"when": ["AC"]}, {"when": ["AC"], "timeOfDay": ["09:00:00"]}),
+        ("trd-1", {"data": []}, {"data": [], "timingDate": "2026"}),
+        ("trd-2", {"condition": {}, "data": []}, {"condition": {}}),
+        ("trd-3", {"type": "data-added", "data": []}, {"type": "data-added"}),
+    ],
+)
+def test_rules_that_no_engine_here_can_tell_are_as_their_wording_says(key, holds, breaks):
+    """HL7 FHIR R4, invariants of the data types and of Bundle; the others are held against a FHIRPath engine."""
+    assert RULES[key](holds)
+    assert not RULES[key](breaks)
+
+
+def test_what_is_contained_is_named_and_has_nothing_contained():
+    """Invariants dom-2 to dom-5, and ref-1."""
+    organization = {"resourceType": "Organization", "id": "o", "name": "Lab"}
+    patient = {"resourceType": "Patient", "text": SOUND["entry"][1]["resource"]["text"], "contained": [organization]}
+    named = patient | {"managingOrganization": {"reference": "#o"}}
+    assert [f for f in validate_document(named) if f.severity is Severity.ERROR] == []
+    for broken, code in (
+        (patient, "dom-3"),
+        (patient | {"managingOrganization": {"reference": "#other"}}, "ref-1"),
+        (named | {"contained": [organization | {"contained": [organization]}]}, "dom-2"),
+        (named | {"contained": [organization | {"meta": {"versionId": "1"}}]}, "dom-4"),
+        (named | {"contained": [organization | {"meta": {"security": [{"code": "x"}]}}]}, "dom-5"),
+    ):
+        assert code in {finding.message.split(" ")[0] for finding in errors_of(validate_document(broken))}
