@@ -24,7 +24,23 @@ _KNOWN = (
         "all", "state survives for good", "state lives as long as `stage up`; objects are files in the stage's folder"
     ),
     Difference("all", "limits and throttling", "none, apart from this machine's processors, memory and disk"),
-    Difference("IAM", "every call is allowed or denied by policies", "policies are kept and shown, and decide nothing"),
+    Difference(
+        "IAM",
+        "every call is allowed or denied by policies",
+        "policies decide for roles that were assumed with STS, and on Athena, S3 and Glue alone: all else is refused to "
+        "them; a statement with a condition allows them nothing; whoever else asks may do everything",
+    ),
+    Difference("STS", "a role's trust policy says who may assume it", "anybody may assume any role that exists"),
+    Difference(
+        "Lake Formation",
+        "grants of several kinds on one table add up",
+        "they are refused by name: one filter of cells, or grants of tables, columns and tags",
+    ),
+    Difference(
+        "Lake Formation",
+        "Glue shows a role the columns that it was granted",
+        "Athena does; Glue's own calls show a role all columns of a table, their names alone",
+    ),
     Difference(
         "KMS", "data is encrypted with the key", "keys exist and rotate on paper; objects lie on disk as they are"
     ),
@@ -86,8 +102,13 @@ _KNOWN = (
     Difference("Athena", "approximate functions estimate", "they are exact, within every bound that Trino states"),
     Difference(
         "Athena",
-        "tables of CSV, JSON, ORC and Avro, federated catalogs, EXPLAIN, ALTER TABLE but for partitions",
+        "tables of CSV, JSON, ORC and Avro, federated catalogs, EXPLAIN of plans, ALTER TABLE but for partitions",
         "refused by name; tables are Parquet or Iceberg",
+    ),
+    Difference(
+        "Athena",
+        "EXPLAIN (TYPE IO) tells a planner's estimate of rows, bytes and costs, and constraints of columns",
+        "the bytes that would be billed for each table, and nothing else",
     ),
     Difference("Athena", "time zones are kept value by value", "a column has one; a mixture is refused"),
     Difference("Athena", "timestamps to the picosecond", "to the microsecond; finer ones are refused"),

@@ -212,11 +212,12 @@ def _explain(job: Job, found: re.Match[str]) -> Outcome:
     kind, form = options.get("TYPE", "DISTRIBUTED"), options.get("FORMAT", "TEXT")
     if kind not in {"IO", "VALIDATE"} or (kind == "IO" and form not in {"TEXT", "JSON"}):
         raise unsupported(f"EXPLAIN (TYPE {kind}, FORMAT {form}): only TYPE IO and TYPE VALIDATE")
-    if not is_query(found["query"]):
-        raise unsupported(f"EXPLAIN of {found['query'].split()[0].upper()}")
+    query = strip_comments(found["query"])
+    if not is_query(query):
+        raise unsupported(f"EXPLAIN of {query.split()[0].upper() if query else 'nothing'}")
     session = job.open_session()
     try:
-        read = session.forecast(found["query"], job.parameters)
+        read = session.forecast(query, job.parameters)
     finally:
         job.close_session(session)
     if kind == "VALIDATE":

@@ -31,9 +31,10 @@ _GIB: Final = 1 << 30
 
 
 class PriceList(BaseModel):
-    """List prices of one region: by storage class a GiB-month and a thousand requests; an hour of a processor.
+    """List prices of one region: by storage class a GiB-month and a thousand requests; an hour of a processor; queries.
 
     `vcpu_hour` is the On-Demand price of a general-purpose instance, divided by its processors (4 GiB come with each).
+    `athena_tb` is that of 10^12 bytes which a query reads, where the price list's TB may mean more.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,6 +47,11 @@ class PriceList(BaseModel):
     put_requests_1000: dict[str, float]
     transition_requests_1000: dict[str, float]
     vcpu_hour: float
+    athena_tb: float | None = None
+
+    def query(self, read_bytes: int) -> float | None:
+        """Return what a query costs that reads so much; None where the list does not tell."""
+        return None if self.athena_tb is None else billed_bytes(read_bytes) / 10**12 * self.athena_tb
 
     def month(self, tier: str, size_bytes: int) -> float:
         """Return what one object of this size costs a month."""
@@ -55,6 +61,15 @@ class PriceList(BaseModel):
             cost += _ARCHIVE_ADDED_BYTES / _GIB * self.gib_month[tier]
             cost += _ARCHIVE_ADDED_STANDARD_BYTES / _GIB * self.gib_month["STANDARD"]
         return cost
+
+
+def billed_bytes(read_bytes: int) -> int:
+    """Return the bytes that Athena charges for: whole megabytes, ten for any query. Source: its pricing page.
+
+    >>> billed_bytes(0), billed_bytes(10_000_001)
+    (10000000, 11000000)
+    """
+    return max(10, -(-read_bytes // 10**6)) * 10**6
 
 
 def read_prices() -> PriceList:

@@ -6,9 +6,10 @@ import typer
 
 from strandline.cli.console import OutputFormat, print_rows
 from strandline.cli.ground import LOCAL, StageOption, connect
-from strandline.cli.querying import print_result
+from strandline.cli.querying import ExplainOption, RoleOption, answer
 from strandline.errors import RejectedInputError
 from strandline.lake.asking import find_question, questions
+from strandline.trust.access import in_words_of, split_role
 
 
 def ask(
@@ -17,11 +18,13 @@ def ask(
         list[str] | None, typer.Argument(metavar="PARAMETER=VALUE...", help="What it needs told.")
     ] = None,
     stage: StageOption = LOCAL,
+    role: RoleOption = None,
+    explain: ExplainOption = False,
     form: Annotated[OutputFormat, typer.Option("--format")] = OutputFormat.TABLE,
 ) -> None:
-    """Ask the lake a named question.
+    """Ask the lake a named question. Of a role that may not see samples' names the answer has submissions instead.
 
-    Example: strandline ask region contig=chr20 first=9999000 last=10001000
+    Example: strandline ask region contig=chr20 first=9999000 last=10001000 --explain
     """
     if name is None:
         rows = [
@@ -32,7 +35,9 @@ def ask(
         return
     question = find_question(name)
     sql, literals = question.bind(_pairs(values or []))
-    print_result(connect(stage).queries.run(sql, literals), form)
+    if role is not None:
+        sql = in_words_of(split_role(role)[0], sql)
+    answer(connect(stage), role, sql, literals, explain=explain, form=form)
 
 
 def _pairs(values: list[str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from strandline.aws.deployment import Deployment, Endpoint
 from strandline.aws.executions import Workflow
 from strandline.aws.queries import AthenaQueries
 from strandline.aws.settings import ExpirySettings, StateSettings
+from strandline.aws.storage_costs import billed_bytes, read_prices
 from strandline.errors import RejectedInputError
 
 
@@ -100,6 +101,41 @@ class FailingAthena:
 def test_a_query_that_fails_gives_the_reason_that_athena_gave():
     with pytest.raises(RejectedInputError, match=r"^query_failed: line 1:8: Column 'x' cannot be resolved$"):
         AthenaQueries(FailingAthena(), "primary", "lake").run("SELECT x")
+
+
+class GreedyAthena(FailingAthena):
+    """A client whose queries reach the limit of their workgroup; the words are Athena's."""
+
+    def get_query_execution(self, **_: Any) -> dict[str, Any]:
+        reason = "Bytes scanned limit was exceeded"
+        return {"QueryExecution": {"Status": {"State": "CANCELLED", "StateChangeReason": reason}}}
+
+    def get_work_group(self, **_: Any) -> dict[str, Any]:
+        return {"WorkGroup": {"Configuration": {"BytesScannedCutoffPerQuery": 10_000_000}}}
+
+
+def test_a_query_over_the_limit_is_refused_with_what_it_may_read_and_how_to_see_what_it_would():
+    with pytest.raises(RejectedInputError, match=r"^query_reads_too_much: .* read 10000000 bytes; .*--explain"):
+        AthenaQueries(GreedyAthena(), "primary", "lake").run("SELECT * FROM variants")
+
+
+@pytest.mark.parametrize(("read", "billed", "price"), [(0, 10**7, 0.00005), (10**7 + 1, 11 * 10**6, 0.000055)])
+def test_a_query_costs_whole_megabytes_ten_at_least(read, billed, price):
+    """Athena's pricing page: 5 USD a TB in us-east-1, rounded up to the megabyte, ten megabytes for any query."""
+    assert billed_bytes(read) == billed
+    assert read_prices().query(read) == pytest.approx(price)
+
+
+def test_a_planner_without_statistics_makes_no_forecast_of_nothing(answers):
+    plan = {
+        "inputTableColumnInfos": [
+            {"table": {"schemaTable": {"table": "t"}}, "estimate": {"outputSizeInBytes": size}} for size in ("NaN", 7.0)
+        ]
+    }
+    forecast = answers([[line, None] for line in json.dumps(plan, indent=1).splitlines()]).forecast("SELECT a FROM t")
+
+    assert forecast.reads == (("t", None), ("t", 7))
+    assert forecast.read_bytes is None
 
 
 def test_settings_name_every_variable_that_is_missing_or_wrong_and_no_value(monkeypatch):

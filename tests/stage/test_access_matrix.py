@@ -4,6 +4,7 @@ What is expected comes from `access.json` by way of `strandline.trust.access`; w
 which goes by the Lake Formation resources of the templates alone. SEC-02, LAK-06.
 """
 
+import re
 import time
 from datetime import UTC, datetime
 
@@ -11,8 +12,9 @@ import pyarrow as pa
 import pytest
 
 from strandline.errors import RejectedInputError
+from strandline.lake.asking import questions
 from strandline.lake.tables import lake_tables
-from strandline.trust.access import access_matrix, split_role
+from strandline.trust.access import access_matrix, in_words_of, split_role
 
 MATRIX = access_matrix()
 ROLES = ("lab-north", "researcher", "clinician-south", "compliance", "admin")
@@ -165,6 +167,20 @@ def test_admin_may_write_and_define(lake):
         assert isinstance(answer, list), (word, answer)
     assert admin.ask(["DROP VIEW matrix_view"]) == [[]]
     assert admin.ask(["SELECT count(*) FROM annotations WHERE source = 'matrix'"])[0][1:] == [["1"]]
+
+
+def test_a_researcher_may_ask_every_question_of_the_lake(lake):
+    values = {"text": "'matrix'", "texts": "'matrix'", "whole": "1", "number": "0.5"}
+    asked = []
+    for question in questions().values():
+        sql = in_words_of("researcher", question.sql)
+        for parameter in question.parameters:
+            sql = re.sub(rf":{parameter.name}\b", values[parameter.kind], sql)
+        asked.append(sql)
+
+    for question, answer in zip(questions(), People(lake, "researcher").ask(asked), strict=True):
+        assert isinstance(answer, list), (question, answer)
+        assert "sample_id" not in answer[0]
 
 
 def test_there_is_no_role_of_a_site_that_has_none(lake):

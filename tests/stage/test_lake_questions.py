@@ -12,12 +12,14 @@ from benchmarks.lake_on_disk import make_table
 from strandline.aws.lake import Lake, open_catalog
 from strandline.aws.lake_gold import refresh
 from strandline.aws.queries import AthenaQueries
+from strandline.errors import RejectedInputError
 from strandline.lake.asking import find_question, questions
 from strandline.lake.tables import lake_tables
 from tests.integration.made_up_lake import load, row
 from tests.stage.compute_stage import running_stage
 
 REGION = "us-east-1"
+SCAN_LIMIT = 1024**4
 VALUES = {
     "absence": {"contig": "chr1", "position": "10", "ref": "A", "alt": "C"},
     "carriers": {"contig": "chr1", "position": "10", "ref": "A", "alt": "C"},
@@ -62,6 +64,7 @@ def queries(tmp_path_factory):
             make_table(catalog, "s3://lake", table, table.arrow_schema())
         fill(Lake("lake", catalog))
         configuration = {"ResultConfiguration": {"OutputLocation": "s3://results/"}}
+        configuration["BytesScannedCutoffPerQuery"] = SCAN_LIMIT
         stage.client("athena").create_work_group(Name="lake", Configuration=configuration)
         yield AthenaQueries(stage.client("athena"), "lake", "lake")
 
@@ -121,6 +124,38 @@ def views(queries):
 @pytest.mark.parametrize("name", sorted(questions()))
 def test_every_question_is_answered(ask, name):
     assert ask(name)
+
+
+@pytest.mark.parametrize("name", sorted(questions()))
+def test_a_question_is_billed_what_was_forecast(queries, name):
+    sql, literals = find_question(name).bind(VALUES[name])
+
+    expected = queries.forecast(sql, literals)
+
+    assert expected.read_bytes == queries.run(sql, literals).scanned_bytes > 0
+    assert all(table in lake_tables() for table, _ in expected.reads)
+
+
+def test_a_forecast_tells_each_table_and_the_limit_of_the_workgroup(queries):
+    expected = queries.forecast("SELECT v.gene FROM variants v JOIN samples s ON v.sample_id = s.sample_id")
+
+    assert [table for table, _ in expected.reads] == ["variants", "samples"]
+    assert expected.scan_limit_bytes == SCAN_LIMIT
+    assert queries.forecast("SELECT count(*) FROM variants").read_bytes == 0  # footers tell how many
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("SELECT nothing FROM variants", "COLUMN_NOT_FOUND"),
+        ("SELECT 1 FROM nowhere", "TABLE_NOT_FOUND"),
+        ("DELETE FROM variants", "does not run EXPLAIN of DELETE"),
+        ("SELEC 1", "does not run EXPLAIN of SELEC"),
+    ],
+)
+def test_what_cannot_be_forecast_is_refused(queries, sql, words):
+    with pytest.raises(RejectedInputError, match=rf"^query_failed: .*{words}"):
+        queries.forecast(sql)
 
 
 def test_carriers_are_those_that_have_the_allele(ask):
