@@ -14,6 +14,7 @@ from strandline.aws.lake_loading import describe_files, load_files
 from strandline.aws.lake_maintenance import MERGED, MOST_RUNS, compact, erase_subject, expire, history
 from strandline.cli.console import OutputFormat, print_rows, say
 from strandline.cli.ground import LOCAL, StageOption, connect
+from strandline.cli.lake_migration import migrate
 from strandline.errors import RejectedInputError
 from strandline.lake.annotation_files import NAMED_COLUMNS, NamedReference, open_annotations
 from strandline.lake.annotations import Release, annotation_batches
@@ -173,6 +174,9 @@ def load_vcf(
     )
     counts = load_files(connect(stage).lake_place, described, jobs=jobs, now=datetime.now(UTC))
     print_rows(("table", "rows"), list(counts.items()), form)
+
+
+app.command("migrate")(migrate)
 
 
 @app.command("freeze")

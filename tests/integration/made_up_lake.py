@@ -8,7 +8,8 @@ from strandline.lake.tables import lake_tables
 
 CONTIGS = ("chr1", "chr2")
 ALLELE = {"ref": "A", "alt": "C", "genotype": "0/1", "zygosity": "HET"}
-REQUIRED = {"string": "PASS", "long": 1, "boolean": False}
+LOADED_AT = datetime(2026, 1, 2, tzinfo=UTC)
+REQUIRED = {"string": "PASS", "long": 1, "boolean": False, "timestamptz": LOADED_AT}
 OTHERS = {"sample_fields": {"FT": "PASS", "SB": None}, "phred_likelihoods": [50, 0, 60]}
 
 
@@ -38,7 +39,7 @@ def load(lake, sample, positions, subject="PT1"):
     count = lake.replace_rows("variants", f"s-{sample}", lambda: [rows_of(sample, positions)])
     described = {"sample_id": sample, "submission_id": f"s-{sample}", "subject_id": subject}
     described |= {"reference_name": "slice", "reference_version": "1", "variant_count": count}
-    described["loaded_at"] = datetime(2026, 1, 2, tzinfo=UTC)
+    described["loaded_at"] = LOADED_AT
     samples = pa.Table.from_pylist([described], schema=lake_tables()["samples"].arrow_schema())
     lake.replace_rows("samples", f"s-{sample}", lambda: [samples])
     return count
