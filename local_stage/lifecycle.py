@@ -21,7 +21,7 @@ import psutil
 from local_stage.context import stage_client
 from local_stage.deployment import deploy
 from local_stage.differences import Difference, differences
-from local_stage.state import RunningServer, read_server, state_folder, write_server
+from local_stage.state import RunningServer, present_code, read_server, state_folder, write_server
 from local_stage.synthesis import ROOT, synthesize
 from strandline.errors import RejectedInputError, TemporaryError
 
@@ -200,10 +200,16 @@ def _deploy_or_clear(
     """Deploy; where the first deployment fails, leave no half of it for the next one to stumble over."""
     try:
         return deploy(assembly, endpoint_url=running.endpoint_url, state_dir=folder, progress=progress)
-    except BaseException:
+    except BaseException as error:
         if not running.template_hash:
             _end(running)
             _clear(folder)
+        elif isinstance(error, RejectedInputError) and running.code != present_code():
+            raise RejectedInputError(
+                error.code,
+                f"{error.message}. The embedded AWS that runs is of another version than this: end it with "
+                "'strandline stage down', which gives up what it holds, and start it anew",
+            ) from error
         raise
 
 

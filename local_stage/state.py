@@ -4,6 +4,7 @@
 Each writing replaces the file in one step, so a reader never sees half of it.
 """
 
+import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass, field, replace
@@ -19,21 +20,22 @@ _SAME_START_S = 1.0  # two readings of a process's start differ by less
 class RunningServer:
     """One server process, and what was deployed into it.
 
-    `process_started` (seconds since 1970) tells the process from a later one with the same number. `outputs_by_stack`
-    and `template_hash` are empty until a deployment is complete.
+    `process_started` (seconds since 1970) tells the process from a later one with the same number, `code` is a digest
+    of the embedded AWS that it runs. `outputs_by_stack` and `template_hash` are empty until a deployment is complete.
     """
 
     endpoint_url: str
     port: int
     pid: int
     process_started: float
+    code: str = ""
     template_hash: str = ""
     outputs_by_stack: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @classmethod
     def of_this_process(cls, endpoint_url: str, port: int) -> Self:
         """Describe the calling process."""
-        return cls(endpoint_url, port, os.getpid(), psutil.Process().create_time())
+        return cls(endpoint_url, port, os.getpid(), psutil.Process().create_time(), present_code())
 
     def process(self) -> psutil.Process | None:
         """Return the living process, or None when it has ended, or when its number belongs to another one now."""
@@ -48,6 +50,15 @@ class RunningServer:
     def with_deployment(self, template_hash: str, outputs_by_stack: dict[str, dict[str, str]]) -> Self:
         """Return the same server with what was deployed into it."""
         return replace(self, template_hash=template_hash, outputs_by_stack=outputs_by_stack)
+
+
+def present_code() -> str:
+    """Return a digest of the embedded AWS as it is on disk now, which a server keeps running after a change."""
+    digest = hashlib.sha256()
+    folder = Path(__file__).parent
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def state_folder(stage: str) -> Path:
