@@ -27,8 +27,8 @@ _KNOWN = (
     Difference(
         "IAM",
         "every call is allowed or denied by policies",
-        "policies decide for roles that were assumed with STS, and on Athena, S3 and Glue alone: all else is refused to "
-        "them; a statement with a condition allows them nothing; whoever else asks may do everything",
+        "policies decide for roles that were assumed with STS, and on Athena, S3 and Glue alone: they are refused all "
+        "else, and what is allowed on a condition; whoever else asks may do everything",
     ),
     Difference("STS", "a role's trust policy says who may assume it", "anybody may assume any role that exists"),
     Difference(

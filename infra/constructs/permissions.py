@@ -133,6 +133,21 @@ def maintain_tables(names: Names) -> list[Permission]:
     ]
 
 
+def drop_tables(names: Names) -> list[Permission]:
+    """Take tables and views out of the lake's catalog; their files stay."""
+    return [
+        Permission(
+            actions=["glue:DeleteTable"],
+            resources=[
+                names.arn("glue", "catalog"),
+                names.arn("glue", f"database/{names.glue_database}"),
+                names.arn("glue", f"table/{names.glue_database}/*"),
+            ],
+            wildcard_reason="whoever looks after the lake may drop what was made beside its own tables",
+        )
+    ]
+
+
 def ask_athena(names: Names, workgroup: str, lake: DataBucket) -> list[Permission]:
     """Ask the lake in one workgroup, whose results lie in a folder of its own.
 

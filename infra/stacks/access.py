@@ -8,7 +8,14 @@ from constructs import Construct
 
 from infra.constructs.lake_access import Group, LakeGrants, groups, let_write
 from infra.constructs.lake_question import LakeQuestion, lake_questions
-from infra.constructs.permissions import Permission, ask_athena, maintain_tables, read_objects, write_objects
+from infra.constructs.permissions import (
+    Permission,
+    ask_athena,
+    drop_tables,
+    maintain_tables,
+    read_objects,
+    write_objects,
+)
 from infra.constructs.role import LeastPrivilegeRole
 from infra.constructs.workgroup import bounded_workgroup
 from infra.names import Names
@@ -90,4 +97,9 @@ def _files(group: Group, names: Names, storage: StorageStack) -> list[Permission
     if group.described["may"] == ["read"]:
         return []
     lake = storage.lake
-    return [*read_objects(lake, prefix=_TABLES), *write_objects(lake, prefix=_TABLES), *maintain_tables(names)]
+    return [
+        *read_objects(lake, prefix=_TABLES),
+        *write_objects(lake, prefix=_TABLES),
+        *maintain_tables(names),
+        *drop_tables(names),
+    ]

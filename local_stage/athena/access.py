@@ -1,19 +1,27 @@
-"""What the caller of a query may see and do: what Lake Formation grants its role, where it decides at all.
+"""What the caller of a query may see and do: what Lake Formation grants its role, and the role's policies allow.
 
-Whoever runs the stage may do everything; so may a role with a table that does not lie in a registered location, as on
-AWS IAM alone decides there. A column that is not granted is as one that does not exist; rows that are not granted are
+Whoever runs the stage may do everything. Of a table that does not lie in a registered location IAM alone decides. A
+column that is not granted is as one that does not exist; rows that are not granted are
 left out before anything of a query is worked out.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from local_stage import lake_formation
 from local_stage.athena.failures import AthenaFailure, unsupported
 from local_stage.callers import Caller
 from local_stage.context import StageContext
 from local_stage.lake_formation import MixedGrantsError, Sight
+
+_ACTIONS: Final = {
+    "CREATE_TABLE": "CreateTable",
+    "ALTER": "UpdateTable",
+    "DROP": "DeleteTable",
+    "INSERT": "UpdateTable",
+    "DELETE": "UpdateTable",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +67,17 @@ class Access:
         Raises:
             AthenaFailure: it is not granted.
         """
-        if self.caller is None or not self._is_governed(database, described):
+        if self.caller is None:
             return
         table = None if described is None else str(described["Name"])
-        if not lake_formation.holds(self.context, self.caller.arn, permission, database, table):
+        governed = self._is_governed(database, described)
+        if governed and not lake_formation.holds(self.context, self.caller.arn, permission, database, table):
             raise _insufficient(permission.title().replace("_", " "), table or database)
+        action = f"glue:{_ACTIONS[permission]}"
+        if not self.caller.may(action, self._table_arn(database, table or "new")):
+            raise AthenaFailure(
+                "PERMISSION_DENIED", f"Access Denied: {self.caller.role} may not {action} in {database}"
+            )
 
     def require_writable(self, location: str) -> None:
         """Refuse to write where the caller's policies do not let it.
@@ -79,14 +93,24 @@ class Access:
 
     def _find(self, described: Mapping[str, Any], columns: frozenset[str]) -> Sight | None:
         """Return what is seen of a table; None where everything is."""
-        database, name = str(described["DatabaseName"]), str(described["Name"])
-        if self.caller is None or not self._is_governed(database, described):
+        if self.caller is None:
             return None
+        database, name = str(described["DatabaseName"]), str(described["Name"])
+        if not self._is_governed(database, described):
+            return None if self._may_read(described) else Sight(frozenset())
         try:
             found = lake_formation.sight_of(self.context, self.caller.arn, database, name, sorted(columns))
         except MixedGrantsError:
             raise unsupported(f"grants of several kinds on {name} for one role") from None
         return found or Sight(frozenset())
+
+    def _may_read(self, described: Mapping[str, Any]) -> bool:
+        """Return whether the caller's policies let it read the files of a table; a view has none."""
+        place = str((described.get("StorageDescriptor") or {}).get("Location") or "").partition("://")[2].rstrip("/")
+        return not place or (self.caller is not None and self.caller.may("s3:GetObject", f"arn:aws:s3:::{place}/part"))
+
+    def _table_arn(self, database: str, table: str) -> str:
+        return f"arn:aws:glue:{self.context.region}:{self.context.account}:table/{database}/{table}"
 
     def _is_governed(self, database: str, described: Mapping[str, Any] | None) -> bool:
         glue = self.context.client("glue")

@@ -59,6 +59,12 @@ def stage(tmp_path_factory):
         grant(stage)
         deployer = AthenaQueries(stage.client("athena"), "lake", "lake")
         deployer.run("CREATE VIEW carriers AS SELECT sample_id, gene, position FROM variants")
+        stage.client("glue").create_database(DatabaseInput={"Name": "open"})
+        deployer.run(
+            "CREATE TABLE open.kept WITH (external_location = 's3://results/kept/', partitioned_by = ARRAY['day']) AS "
+            "SELECT sample_id, '0' AS day FROM variants"
+        )
+        deployer.run("CREATE VIEW open.view_of_names AS SELECT sample_id AS x FROM lake.variants")
         deployer.run("CREATE VIEW places AS SELECT contig, position FROM variants")
         yield stage
 
@@ -355,9 +361,18 @@ def test_a_table_of_which_nothing_is_granted_is_refused_by_name(stage, sql, word
             INSUFFICIENT.format("Create Table", "lake"),
         ),
         (
-            "CREATE EXTERNAL TABLE default.mine (x string) STORED AS PARQUET LOCATION 's3://lake/tables/variants/data/'",
-            "may not|does not exist",
+            "CREATE EXTERNAL TABLE open.mine (x string) STORED AS PARQUET LOCATION 's3://lake/tables/variants/data/'",
+            "may not glue:CreateTable in open",
         ),
+        (
+            "ALTER TABLE open.kept ADD PARTITION (day = '1') LOCATION 's3://lake/tables/variants/data/'",
+            "may not glue:UpdateTable in open",
+        ),
+        ("CREATE TABLE open.mine AS SELECT 1 AS x", "may not glue:CreateTable in open"),
+        ("CREATE VIEW open.mine AS SELECT 1 AS x", "may not glue:CreateTable in open"),
+        ("DROP TABLE open.kept", "may not glue:DeleteTable in open"),
+        ("INSERT INTO open.kept VALUES ('X', '1')", "may not glue:UpdateTable in open"),
+        ("MSCK REPAIR TABLE open.kept", "may not glue:UpdateTable in open"),
         ("CREATE DATABASE mine", "may not create or drop databases"),
         ("DROP DATABASE lake CASCADE", "may not create or drop databases"),
     ],
@@ -367,6 +382,17 @@ def test_a_statement_that_changes_something_is_refused_by_name(stage, lake, role
         Somebody(stage, role).run(sql)
 
     assert lake.load("variants").scan().count() == len(SAMPLES)
+
+
+def test_outside_the_lake_the_roles_policies_decide(stage):
+    """Somebody else's copy of the lake, in a database that Lake Formation does not look after."""
+    with pytest.raises(RejectedInputError, match=INSUFFICIENT.format("Select", "kept")):
+        Somebody(stage, "north").run("SELECT * FROM open.kept")
+    with pytest.raises(RejectedInputError, match=NOT_AUTHORIZED):
+        Somebody(stage, "blind").run("SELECT x FROM open.view_of_names")
+
+    assert Somebody(stage, "north").run("SHOW TABLES IN open").rows == (("view_of_names",),)
+    assert flat(Somebody(stage, "north").run("SELECT x FROM open.view_of_names")) == ["ANNA"]
 
 
 def test_lists_show_what_is_seen_alone(stage, blind, north):
@@ -385,7 +411,7 @@ def test_lists_show_what_is_seen_alone(stage, blind, north):
     told = blind.run("SELECT column_name FROM information_schema.columns WHERE table_name = 'samples'")
     assert {"sample_id", "subject_id", "site"}.isdisjoint(flat(told))
     assert "sex" in flat(told)
-    assert Somebody(stage, "none").run("SELECT * FROM information_schema.tables").rows == ()
+    assert Somebody(stage, "none").run("SELECT * FROM information_schema.tables WHERE table_schema = 'lake'").rows == ()
 
 
 def test_a_prepared_statement_is_run_with_the_rights_of_who_executes_it(stage):
