@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from strandline.cli.main import COMMANDS
+from strandline.cli.main import COMMANDS, invoke
 
 ROOT = Path(__file__).resolve().parents[2]
 STRANDLINE = Path(sys.executable).with_name("strandline")
@@ -65,16 +65,17 @@ def test_every_command_of_the_readme_runs(folder):
     }
 
 
-def test_every_command_is_in_the_documentation_and_has_an_example_in_its_help():
+def test_every_command_is_in_the_documentation_and_has_an_example_in_its_help(capsys):
     documented = (ROOT / "docs/command_line.md").read_text()
     for name in COMMANDS:
         assert f"`strandline {name}" in documented
         if name != "stage":
-            assert f"Example: strandline {name}" in " ".join(run(name, "--help").stdout.split())
+            assert invoke([name, "--help"]) == 0
+            assert f"Example: strandline {name}" in " ".join(capsys.readouterr().out.split())
 
 
 def test_sending_the_same_content_again_uploads_nothing_and_gives_the_same(folder):
-    given = ["--sample", "AGAIN", "--reads", "HG002_R1.fq.gz", "HG002_R2.fq.gz", "--reference", "reference.fa.gz"]
+    given = ["--sample", "HG002", "--reads", "HG002_R1.fq.gz", "HG002_R2.fq.gz", "--reference", "reference.fa.gz"]
     first = run("run", *given, "--out", "one", folder=folder)
     second = run("run", *given, "--out", "two", folder=folder)
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
