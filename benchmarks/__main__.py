@@ -15,6 +15,7 @@ def main() -> int:
     missed = run_benchmark("validate")
     missed |= run_benchmark("lake_load")
     missed |= run_benchmark("audit")
+    missed |= run_benchmark("delivery")
     if not HG002.exists():
         sys.stderr.write(f"skipped: the real HG002 slice is not at {HG002}\n")
         return int(missed)

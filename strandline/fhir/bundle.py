@@ -15,6 +15,7 @@ from strandline.errors import RejectedInputError
 from strandline.fhir import codes, people
 from strandline.fhir import study as studies
 from strandline.fhir.codes import Json, loinc
+from strandline.fhir.collection import paused_collection
 from strandline.fhir.drafting import SUBMISSIONS, BundleInput, Draft, ReportFile, reference_of
 from strandline.fhir.implications import implications
 from strandline.fhir.phase import genotypes, phased_pairs
@@ -44,7 +45,8 @@ def build_bundle(source: BundleInput) -> Json:
     files = [studies.data_file(draft, str(artifact), file_format) for artifact, file_format in _FILES]
     analysis = studies.analysis(draft, files)
     study = studies.study(draft, analysis)
-    observations = list(_observations(draft))
+    with paused_collection():
+        observations = list(_observations(draft))
     written = [_report_file(draft, source.report)] if source.report else []
     around = (
         *(people.patient(draft), people.specimen(draft), people.service_request(draft), people.organization(draft)),

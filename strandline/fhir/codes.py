@@ -46,15 +46,15 @@ def guide_code(code: str, display: str) -> Json:
 
 def hgvs(name: str) -> Json:
     """Return a CodeableConcept of an HGVS name."""
-    return concept(HGVS, name, name)
+    return {"coding": [{"system": HGVS, "code": name, "display": name}]}
 
 
 def sequence(accession: str) -> Json:
     """Return a CodeableConcept of a reference sequence, coded where its accession says whose it is."""
     if accession[:3] in {"NC_", "NM_", "NR_", "NP_", "NG_", "NT_", "NW_", "XM_", "XP_", "XR_"}:
-        return concept(REFSEQ, accession, accession)
+        return {"coding": [{"system": REFSEQ, "code": accession, "display": accession}]}
     if accession.startswith("ENS"):
-        return concept(ENSEMBL, accession, accession)
+        return {"coding": [{"system": ENSEMBL, "code": accession, "display": accession}]}
     return {"text": accession}
 
 

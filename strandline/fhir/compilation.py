@@ -11,7 +11,18 @@ from typing import Any, Final
 from strandline.fhir.extensions import check_extension
 from strandline.fhir.invariants import RULES, RULES_WITHIN
 from strandline.fhir.narrative import check_narrative
-from strandline.fhir.parts import Field, all_of, counted, equal_to, like, listed, not_ruled, remembering, single
+from strandline.fhir.parts import (
+    Field,
+    all_of,
+    counted,
+    equal_to,
+    like,
+    listed,
+    not_ruled,
+    remembering,
+    remembering_list,
+    single,
+)
 from strandline.fhir.primitives import primitive
 from strandline.fhir.problems import Problem, Problems, Severity, below, one
 from strandline.fhir.references import check_reference
@@ -22,7 +33,7 @@ from strandline.fhir.terms import check_binding, check_system
 
 _REMEMBERED: Final = frozenset(
     {
-        *("CodeableConcept", "Coding", "Quantity", "Range", "Ratio", "Period", "Identifier", "Meta", "Reference"),
+        *("CodeableConcept", "Quantity", "Range", "Ratio", "Period", "Identifier", "Meta", "Reference"),
         "BackboneElement",
     }
 )
@@ -138,14 +149,16 @@ class Checks:
         rules = [rule for key in keys if (rule := self._rule(key))]
         is_resource = structure.kind == "resource" and element is structure.root
         prefixes = [child.name.removesuffix("[x]") for child in children if child.name.endswith("[x]")]
+        known = fields.get
         choices = [forms for child in children if len(forms := _keys(structure, child)) > 1]
+        is_counted = bool(required or choices)
 
         def check(value: Any, scope: Scope) -> Problems:
             if type(value) is not dict:
                 return one("wrong_shape", "it is not an object")
             found: list[Problem] = []
             for key, inner in value.items():
-                field = fields.get(key)
+                field = known(key)
                 if field is None:
                     if key == "resourceType" and is_resource:
                         continue
@@ -158,7 +171,8 @@ class Checks:
                     found += problems
             if not value or (len(value) == 1 and "id" in value and not is_resource):
                 return one("empty", "it has no content (ele-1)")
-            found += counted(value, required, choices)
+            if is_counted:
+                found += counted(value, required, choices)
             for rule in rules:
                 if problems := rule(value, scope):
                     found += problems
@@ -189,7 +203,8 @@ class Checks:
             return single(check, part)
         slices = [(item, self._lazily(structure, item, kinds)) for item in structure.slices(element)]
         slicer = make_slicer(structure, element, [item for item, _ in slices]) if slices else None
-        return listed(check, part, element, slicer, slices)
+        whole = listed(check, part, element, slicer, slices)
+        return remembering_list(whole, next(self._numbers)) if kind.code == "CodeableConcept" else whole
 
     def _content_types(self, structure: Structure, element: Element) -> TypeOf | None:
         """The type of what a content reference points at."""

@@ -1,5 +1,6 @@
 """Narratives: XHTML of which FHIR allows a part. Source: HL7 FHIR R4, section 2.4, invariants txt-1 and txt-2."""
 
+import re
 from typing import Any, Final
 from xml.parsers import expat
 
@@ -18,6 +19,8 @@ _ATTRIBUTES_TEXT: Final = (
     "xml:lang"
 )
 _ATTRIBUTES: Final = frozenset(_ATTRIBUTES_TEXT.split())
+_PLAIN: Final = re.compile(f'<div xmlns="{_XHTML}"><p>([^<&]*(?:&(?:amp|lt|gt|quot|#x27);[^<&]*)*)</p></div>')
+"""One paragraph that holds no element: a parser would find nothing in it."""
 _SCHEMES: Final = ("javascript:", "vbscript:", "data:text")
 
 
@@ -29,6 +32,9 @@ def check_narrative(div: Any) -> Problems:
     """Return what is wrong with the `div` of a narrative."""
     if not isinstance(div, str):
         return one("wrong_type", "it is not XHTML: a text")
+    plain = _PLAIN.fullmatch(div)
+    if plain and div.isprintable() and not plain[1].isspace() and plain[1]:
+        return None
     reader = _Reader()
     try:
         reader.read(div)

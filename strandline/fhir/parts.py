@@ -99,24 +99,38 @@ def all_of(checks: list[Check]) -> Check:
 
 def remembering(check: Check, number: int) -> Check:
     """Return a check that looks once at parts of the same JSON, where what they hold is in order by itself."""
-    dumps = orjson.dumps
 
     def look(value: Any, scope: Scope) -> Problems:
         validation = scope.validation
-        try:
-            key = dumps(value)
-        except (TypeError, RecursionError):
-            return check(value, scope)
-        clean = validation.clean[number]
-        if key in clean:
+        seen = validation.seen[number]
+        if id(value) in seen:  # the same object again: our own bundles share what is constant
+            return None
+        key = _json_of(value)
+        if key is not None and key in validation.clean[number]:
+            seen.add(id(value))
             return None
         before = validation.inward_references
         problems = check(value, scope)
-        if problems is None and validation.inward_references == before:
-            clean.add(key)
+        if problems is None and key is not None and validation.inward_references == before:
+            validation.clean[number].add(key)
+            seen.add(id(value))
         return problems
 
     return look
+
+
+def remembering_list(field: Field, number: int) -> Field:
+    """Return what looks once at lists of the same JSON, such as the categories that every Observation has."""
+    empty: dict[str, Any] = {}
+    look = remembering(lambda value, scope: field(value, empty, scope), number)
+    return lambda value, owner, scope: look(value, scope)
+
+
+def _json_of(value: Any) -> bytes | None:
+    try:
+        return orjson.dumps(value)
+    except (TypeError, RecursionError):
+        return None
 
 
 def equal_to(fixed: Any) -> Check:

@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 @dataclass(slots=True)
 class Validation:
-    """Of one document. `clean` holds the JSON of parts that were found in order, by the check that found so.
+    """Of one document. What was found in order is kept by the check that found so: JSON in `clean`, objects in `seen`.
 
     Attributes:
         by_url: resources by fullUrl, and by type and id.
@@ -26,6 +26,7 @@ class Validation:
     is_bundle: bool
     conforms: Callable[["Scope", Json, str], bool]
     clean: defaultdict[int, set[bytes]] = field(default_factory=lambda: defaultdict(set))
+    seen: defaultdict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
     known_conformance: dict[tuple[int, str], bool] = field(default_factory=dict)
     unlisted: Counter[str] = field(default_factory=Counter)
     unruled: Counter[str] = field(default_factory=Counter)

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any, Final
 
 from strandline.errors import RejectedInputError
+from strandline.fhir.collection import paused_collection
 from strandline.fhir.compilation import Checks
 from strandline.fhir.invariants import Around
 from strandline.fhir.problems import Finding, Problem, Problems, Severity, one, to_findings
@@ -39,7 +40,8 @@ def read_document(body: bytes) -> Json:
     if len(body) > LARGEST_BYTES:
         raise RejectedInputError("fhir_too_large", f"the document is over {LARGEST_BYTES >> 20} MiB: split it")
     try:
-        document = json.loads(body, object_pairs_hook=_unique, parse_constant=_no_constant)
+        with paused_collection():
+            document = json.loads(body, object_pairs_hook=_unique, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         raise RejectedInputError(
             "fhir_not_json", f"line {error.lineno}, column {error.colno}: {error.msg}; write JSON in UTF-8"
@@ -67,7 +69,8 @@ def validate_document(document: Json) -> list[Finding]:
     """
     validation = Validation(_index(document), document.get("resourceType") == "Bundle", _conforms)
     kind = document.get("resourceType")
-    problems = _check_resource(document, Scope(validation, Around(document, document)))
+    with paused_collection():
+        problems = _check_resource(document, Scope(validation, Around(document, document)))
     found = [*(problems or ()), *_bundle_problems(document), *_unchecked(validation)]
     named = isinstance(kind, str) and kind in tables().resource_types
     return to_findings(found, str(kind) if named else "Resource")[:MOST_FINDINGS]
