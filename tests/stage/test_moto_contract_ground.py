@@ -12,10 +12,13 @@ from moto.core.common_models import BaseModel
 from moto.core.responses import BaseResponse
 from moto.core.utils import convert_to_flask_response
 from moto.events.models import EventPattern, EventsBackend, Rule
+from moto.iam.models import Role
+from moto.lakeformation.models import LakeFormationBackend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler
 from moto.s3 import notifications, utils
 from moto.s3.models import FakeBucket, FakeKey, FakeMultipart, S3Backend
 from moto.s3.responses import S3Response
+from moto.sts.models import AssumedRole, STSBackend
 
 from local_stage import replacing, server
 
@@ -75,6 +78,15 @@ REPLACED = {
     "EventsBackend.put_rule": (EventsBackend.put_rule, "3137d3688f0a"),
     "EventsBackend.put_targets": (EventsBackend.put_targets, "e8d0664843c3"),
     "Rule.send_to_targets": (Rule.send_to_targets, "ba4a2cf588d1"),
+    "STSBackend.assume_role": (STSBackend.assume_role, "aaff6c0b5eea"),
+    "STSBackend.get_assumed_role_from_access_key": (STSBackend.get_assumed_role_from_access_key, "c51589b73613"),
+    "LakeFormationBackend.add_lf_tags_to_resource": (LakeFormationBackend.add_lf_tags_to_resource, "0d112943d2f8"),
+    "LakeFormationBackend.grant_permissions": (LakeFormationBackend.grant_permissions, "125c44c9b38a"),
+    "LakeFormationBackend.list_data_cells_filter": (LakeFormationBackend.list_data_cells_filter, "fdefdd0ab854"),
+    "DomainDispatcherApplication.infer_service_region_host": (
+        DomainDispatcherApplication.infer_service_region_host,
+        "940803c79c34",
+    ),
 }
 
 
@@ -94,8 +106,11 @@ def test_a_replaced_part_of_moto_is_as_it_was_when_it_was_replaced(name):
         (FakeMultipart, {"parts", "metadata", "storage", "tags", "acl", "sse_encryption", "kms_key_id", "key_name"}),
         (FakeBucket, {"multiparts", "keys", "object_lock_enabled", "default_lock_mode", "notification_configuration"}),
         (Rule, {"targets", "state", "scheduled_expression", "event_pattern"}),
+        (AssumedRole, {"access_key_id", "expiration", "role_arn"}),
+        (Role, {"managed_policies", "policies", "name", "arn"}),
+        (LakeFormationBackend, {"lf_columns_tags", "lf_table_tags", "lf_database_tags", "grants"}),
     ],
-    ids=["key", "multipart", "bucket", "rule"],
+    ids=["key", "multipart", "bucket", "rule", "assumed role", "role", "lake formation"],
 )
 def test_the_attributes_that_are_relied_on_are_set(owner, names):
     source = inspect.getsource(owner)
