@@ -55,6 +55,8 @@ def validate(
     """
     from strandline.fhir.validation import LARGEST_BYTES, read_document, validate_document  # noqa: PLC0415
 
+    if not file.is_file():
+        raise RejectedInputError("file_not_found", f"{file.name} is no file: name a FHIR document")
     if file.stat().st_size > LARGEST_BYTES:
         raise RejectedInputError("fhir_too_large", f"{file.name} is over {LARGEST_BYTES >> 20} MiB: split it")
     findings = validate_document(read_document(file.read_bytes()))

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -241,18 +241,3 @@ def metrics_place() -> int:
     """The number of the metrics among the extensions of the analysis."""
     analysis = SOUND["entry"][place_of(SOUND, "Procedure", "/genomic-study-analysis")]["resource"]
     return next(number for number, one in enumerate(analysis["extension"]) if one["url"].endswith("-metrics"))
-
-
-def many_variants(count: int) -> BundleInput:
-    """A bundle's input with that many variants, all with names, alleles and depths of their own."""
-    calls = [
-        call(
-            **NAMED | {"genomic_name": f"NC_000013.11:g.{32_316_461 + number}G>A", "dbsnp_id": f"rs{number + 1}"},
-            position=32_316_461 + number,
-            clinvar_id=str(900_001 + number),
-            alt_depth=10 + number % 30,
-        )
-        for number in range(count)
-    ]
-    named = tuple(Finding(Tier.KNOWN_PATHOGENIC, one) for one in calls)
-    return replace(SOURCE, findings=Findings(named, 0, 0, 0))
