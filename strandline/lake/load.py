@@ -100,7 +100,7 @@ def _genotypes(batch: VcfBatch) -> dict[str, pa.Array]:
     columns = _columns(batch.genotypes)
     names = batch.sites["identifier"]
     rs = pc.if_else(pc.starts_with(names, "rs"), names, pa.scalar(None, pa.string()))
-    columns["rsid"] = rs.take(columns["site"])
+    columns["rsid"] = rs.take(columns.pop("site"))  # which site it is: the table's column says who sent it
     return columns
 
 
