@@ -1,6 +1,7 @@
 """Who may see what of the lake, as Lake Formation keeps it, from the file that the tests of access read too."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from infra.constructs.role import LeastPrivilegeRole
 from infra.names import Names
 
 ACCESS = Path(__file__).resolve().parents[2] / "strandline" / "trust" / "access.json"
+
+_SITE = r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}"  # it stands in a filter between quotes, and in names of roles
 
 
 def access_matrix() -> Mapping[str, Any]:
@@ -45,6 +48,8 @@ def groups(sites: Sequence[str]) -> list[Group]:
         if described["rows"] == "all":
             found.append(Group(name=role, role=role))
         else:
+            if odd := [site for site in sites if re.fullmatch(_SITE, site) is None]:
+                raise ValueError(f"StageConfig.sites: {odd} are not codes of sites as manifests write them")
             found += [Group(name=f"{role}-{site}", role=role, site=site) for site in sites]
     return found
 

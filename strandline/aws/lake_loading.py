@@ -1,6 +1,7 @@
 """Whole VCFs into the lake: each file read and written by a process of its own, each table changed by one commit."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from strandline.lake.load import LoadedFile, callable_rows, site_rows, variant_r
 from strandline.lake.tables import LakeTable, lake_tables
 from strandline.lake.vcf_columns import VcfBatch, read_vcf
 from strandline.lake.vcf_source import open_vcf
+from strandline.landing.manifest import SITE_CODE
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
@@ -61,19 +63,27 @@ class CohortFile:
 
 
 def describe_files(
-    paths: Sequence[Path], *, reference_name: str, reference_version: str, reference: Path | None = None
+    paths: Sequence[Path],
+    *,
+    reference_name: str,
+    reference_version: str,
+    reference: Path | None = None,
+    site: str | None = None,
 ) -> list[CohortFile]:
-    """Read the headers of files, and what they hold as a whole; `reference` is as in `CohortFile`.
+    """Read the headers of files of one site, and what they hold as a whole; `reference` is as in `CohortFile`.
 
     Raises:
+        RejectedInputError: `site_code`, where the site is not named as manifests name one.
         RejectedInputError: `lake_sample_repeated`, where two of them have a sample of one name, or the same one twice.
     """
+    if site is not None and re.fullmatch(SITE_CODE, site) is None:
+        raise RejectedInputError("site_code", "the site is letters, digits, '.', '_' and '-', 32 at most")
     described = []
     for path in paths:
         with path.open("rb") as source:
             digest = hashlib.file_digest(source, "sha256").hexdigest()
         with open_vcf(path) as vcf:
-            loaded = LoadedFile(f"vcf-{digest[:32]}", reference_name, reference_version)
+            loaded = LoadedFile(f"vcf-{digest[:32]}", reference_name, reference_version, site=site)
             described.append(CohortFile(path, loaded, vcf.samples, reference))
     samples = [sample for one in described for sample in one.samples]
     ids = [one.loaded.submission_id for one in described]
@@ -187,6 +197,7 @@ def _sample_rows(cohort: Sequence[CohortFile], variant_counts: Sequence[int], no
             "reference_version": one.loaded.reference_version,
             "variant_count": count,
             "loaded_at": now,
+            "site": one.loaded.site,
         }
         for one, count in zip(cohort, variant_counts, strict=True)
         for sample in one.samples

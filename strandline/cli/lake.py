@@ -161,6 +161,9 @@ def load_vcf(
     reference: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="FASTA that alleles are aligned to the left along.")
     ] = None,
+    site: Annotated[
+        str | None, typer.Option(help="Code of the lab that they are of: without it, no role of a site sees the rows.")
+    ] = None,
     stage: StageOption = LOCAL,
     jobs: Annotated[int, typer.Option(min=1, help="Files read at a time, each by a process of its own.")] = 1,
     form: FormatOption = OutputFormat.TABLE,
@@ -170,7 +173,7 @@ def load_vcf(
     Example: strandline lake load cohort.vcf.gz NA24385.g.vcf.gz --reference-build GRCh38 --jobs 2
     """
     described = describe_files(
-        vcf, reference_name=reference_build, reference_version=reference_version, reference=reference
+        vcf, reference_name=reference_build, reference_version=reference_version, reference=reference, site=site
     )
     counts = load_files(connect(stage).lake_place, described, jobs=jobs, now=datetime.now(UTC))
     print_rows(("table", "rows"), list(counts.items()), form)

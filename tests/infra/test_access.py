@@ -1,6 +1,8 @@
 """What the templates make of the matrix of access: LAK-06, SEC-01, SEC-02."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -123,3 +125,13 @@ def test_the_questions_of_researchers_name_no_sample(assembly):
     ]
     assert len(queries) == 10
     assert not [query["Name"] for query in queries if "sample_id" in query["QueryString"]]
+
+
+def test_a_site_that_could_end_its_filter_is_refused():
+    code = "from infra.constructs.lake_access import groups; groups([\"x' OR '1'='1\"])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT.parent, capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert done.returncode != 0
+    assert "are not codes of sites" in done.stderr

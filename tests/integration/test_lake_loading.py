@@ -67,7 +67,7 @@ def test_files_are_loaded_by_two_processes_in_one_commit_a_table_and_once_howeve
     ]
     fasta = tmp_path / "slice.fa"
     fasta.write_text(">chr1\nCCCATTTCCC\n")
-    cohort = describe_files(paths, reference_name="slice", reference_version="1", reference=fasta)
+    cohort = describe_files(paths, reference_name="slice", reference_version="1", reference=fasta, site="north")
     for _ in range(2):
         counts = load_files(place, cohort, jobs=2, now=NOW)
     assert counts == {"variants": 3, "sites": 2, "sample_variants": 3, "callable_regions": 1, "samples": 3}
@@ -85,6 +85,8 @@ def test_files_are_loaded_by_two_processes_in_one_commit_a_table_and_once_howeve
     (block,) = rows(place, "callable_regions")
     assert (block["start0"], block["end_position"], block["is_callable"]) == (0, 6, True)
     assert len(place.open().load("variants").history()) == 2
+    for table in ("variants", "sample_variants", "sites", "callable_regions", "samples"):
+        assert {row["site"] for row in rows(place, table)} == {"north"}, table
 
 
 def test_a_bad_file_or_a_sample_with_other_content_leaves_the_tables_as_before(place, tmp_path):
@@ -105,3 +107,8 @@ def test_two_files_with_a_sample_of_one_name_are_refused_before_anything_is_read
     paths = [write_vcf(tmp_path, f"{n}.vcf.gz", ("S1",), f"chr1 {n} . A C . . . GT 0/1") for n in (1, 2)]
     with pytest.raises(RejectedInputError, match="lake_sample_repeated"):
         describe_files(paths, reference_name="slice", reference_version="1")
+
+
+def test_a_site_that_is_no_code_of_one_is_refused():
+    with pytest.raises(RejectedInputError, match=r"^site_code: "):
+        describe_files([], reference_name="slice", reference_version="1", site="x' OR '1'='1")
