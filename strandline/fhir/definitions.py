@@ -28,6 +28,10 @@ _ADDED: Final = frozenset(
 """What the package that brings R4 adds to it; a test holds the tables against R4's own JSON schema."""
 _R4: Final = "http://hl7.org/fhir/StructureDefinition/"
 _MOST_CODES: Final = 800
+_ANSWERS: Final = {
+    "http://loinc.org/vs/LL1971-2": {"http://loinc.org": ["LA9633-4", "LA9634-2", "LA18198-4", "LA11884-6"]}
+}
+"""What the guide binds and no package lists: present, absent, no call, indeterminate. Source: loinc.org, LL1971-2."""
 _ABSTRACT: Final = frozenset({"Resource", "DomainResource"})
 _TYPE_URL: Final = "http://hl7.org/fhirpath/System."
 
@@ -210,7 +214,7 @@ class _Codes:
             url: {system: sorted(codes) for system, codes in by_system.items()}
             for url, by_system in expanded.items()
             if by_system is not None and sum(map(len, by_system.values())) <= _MOST_CODES
-        }
+        } | {url: listed for url, listed in _ANSWERS.items() if url in bound}
 
     def complete_systems(self, structures: Iterable[Json], own: Mapping[str, Json]) -> dict[str, list[str]]:
         """Codes of the guide's own code systems, and of those its patterns and value sets name."""

@@ -141,6 +141,11 @@ DAMAGES = (
         "code_not_bound", f"{_ENTRY}.status", schema_sees=True,
     ),
     Damage(
+        "a value outside of the answers that LOINC lists", "Observation", "/variant",
+        _put("valueCodeableConcept", "coding", 0, "code", value="LA6668-3"),
+        "code_not_bound", f"{_ENTRY}.value.ofType(CodeableConcept)",
+    ),
+    Damage(
         "a code that its code system does not have", "Observation", "/diagnostic-implication",
         _put("code", "coding", 0, "code", value="diagnostic-implicatoin"),
         "code_unknown", f"{_ENTRY}.code.coding[0].code",

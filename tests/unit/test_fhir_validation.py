@@ -45,7 +45,7 @@ from tests.unit.fhir_damage import (
 def test_a_bundle_of_ours_breaks_nothing_and_what_is_not_checked_is_said(bundle):
     findings = validate_document(bundle)
     assert {finding.severity for finding in findings} == {Severity.INFORMATION}
-    assert any("LL1971-2" in finding.message for finding in findings)
+    assert any("LL2938-0" in finding.message for finding in findings)
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.name)
