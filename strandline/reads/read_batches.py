@@ -133,11 +133,20 @@ def open_batches(
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
         if process.stdout is None:
             raise RuntimeError("a pipe was asked for")
-        source = process.stdout
+        source, has_ended = process.stdout, False
+
+        def read_on() -> Iterator[bytes]:
+            nonlocal has_ended
+            while piece := source.read(_PIPE_BYTES):
+                yield piece
+            has_ended = True
+
         try:
-            with decode_batches(iter(lambda: source.read(_PIPE_BYTES), b"")) as decoded:
+            with decode_batches(read_on()) as decoded:
                 yield decoded
         except BaseException:
+            if has_ended and (code := process.wait()):  # what is missing is missing because the tool died
+                raise subprocess.CalledProcessError(code, command) from None
             process.kill()
             raise
         source.close()

@@ -1,11 +1,14 @@
 """One pass measures all: regions by name, sites, and what becomes of the record."""
 
+import subprocess
+
 import numpy as np
 import pysam
 import pytest
 
 from strandline.landing.manifest import Sex
 from strandline.landing.regions import Region, parse_regions
+from strandline.reads import read_batches
 from strandline.reads.coverage import RegionDepth
 from strandline.reads.gates import GateThresholds, Verdict
 from strandline.reads.known_sites import KnownSite
@@ -66,6 +69,18 @@ def test_a_file_without_a_read_is_measured_and_stopped_not_failed(tmp_path):
     stopped = {one.code for one in found.quality.checks if one.verdict is Verdict.STOPPED}
     assert stopped == {"low_mapping_rate", "low_proper_pairs", "depth_too_low"}
     assert AlignmentQuality.model_validate_json(found.quality.model_dump_json()) == found.quality
+
+
+@pytest.mark.parametrize("share", [0, 0.01, 0.5, 1])
+def test_a_decoder_that_is_killed_is_named_wherever_it_was(tmp_path, monkeypatch, share):
+    """OPS-08: what was killed is tried again; half a file would be taken for bad input, or for a fault of ours."""
+    reads = [Placed(100, "100M", bases="A" * 100)] * 3000
+    bam = write_bam(tmp_path / "a.bam", reads)
+    script = f"head -c {int(share * bam.stat().st_size)} {bam}; kill -9 $$"
+    monkeypatch.setattr(read_batches, "tool_command", lambda tool: ("/bin/sh", "-c", script, tool))
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        measure(bam)
+    assert caught.value.returncode == -9
 
 
 def test_five_thousand_reads_on_a_place_are_counted_exactly(tmp_path):
