@@ -5,6 +5,7 @@ A check returns None for what is in order, so that sound documents cost no paths
 """
 
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from strandline.fhir.invariants import RULES, RULES_WITHIN
 from strandline.fhir.narrative import check_narrative
 from strandline.fhir.parts import (
     Field,
+    Fields,
     all_of,
     counted,
     equal_to,
@@ -141,36 +143,25 @@ class Checks:
             home: id of the element whose children these are, where it is not the element itself.
         """
         children = [child for child in structure.children(home or element.id) if not child.slice_name]
-        makers = self._makers(structure, children)
-        fields: dict[str, Field] = {}
+        is_resource = structure.kind == "resource" and element is structure.root
+        choosable = [child.name.removesuffix("[x]") for child in children if child.name.endswith("[x]")]
+        fields = Fields(self._makers(structure, children), choosable, is_resource=is_resource)
         wanted = [child for child in children if child.least or _has_wanted_slice(structure, child)]
         required = [_wanted(structure, child) for child in wanted]
-        keys = dict.fromkeys([*of_type.root.invariants, *element.invariants])
-        rules = [rule for key in keys if (rule := self._rule(key))]
-        is_resource = structure.kind == "resource" and element is structure.root
-        prefixes = [child.name.removesuffix("[x]") for child in children if child.name.endswith("[x]")]
-        known = fields.get
         choices = [forms for child in children if len(forms := _keys(structure, child)) > 1]
         is_counted = bool(required or choices)
+        keys = dict.fromkeys([*of_type.root.invariants, *element.invariants])
+        rules = [rule for key in keys if (rule := self._rule(key))]
 
         def check(value: Any, scope: Scope) -> Problems:
             if type(value) is not dict:
                 return one("wrong_shape", "it is not an object")
-            found: list[Problem] = []
-            for key, inner in value.items():
-                field = known(key)
-                if field is None:
-                    if key == "resourceType" and is_resource:
-                        continue
-                    maker = makers.get(key)
-                    if maker is None:
-                        found += _unknown(key, prefixes)
-                        continue
-                    field = fields[key] = maker()
-                if problems := field(inner, value, scope):
-                    found += problems
             if not value or (len(value) == 1 and "id" in value and not is_resource):
                 return one("empty", "it has no content (ele-1)")
+            found: list[Problem] = []
+            for key, inner in value.items():
+                if problems := fields[key](inner, value, scope):
+                    found += problems
             if is_counted:
                 found += counted(value, required, choices)
             for rule in rules:
@@ -186,10 +177,10 @@ class Checks:
         for child in children:
             for kind in child.types or (TypeOf("Element"),):
                 key, at, narrowed = _key(structure, child, kind)
-                makers[key] = lambda at=at, kind=narrowed, key=key: self._field(structure, at, kind, key)  # type: ignore[misc]
+                makers[key] = partial(self._field, structure, at, narrowed, key)
                 of_type = self._tables.of_type(kind.code)
                 if of_type is None or of_type.kind == "primitive-type":
-                    makers[f"_{key}"] = lambda at=at, key=key: self._beside(at, key)  # type: ignore[misc]
+                    makers[f"_{key}"] = partial(self._beside, at, key)
         return makers
 
     def _field(self, structure: Structure, element: Element, kind: TypeOf, key: str) -> Field:
@@ -282,19 +273,6 @@ def _owner(structure: Structure, element: Element) -> str:
     return ".".join(part.partition(":")[0] for part in element.id.split(".")[:-1]) or structure.type
 
 
-def _unknown(key: str, prefixes: list[str]) -> list[Problem]:
-    """Say of a key that it may not stand, or not with this type."""
-    for prefix in prefixes:
-        if key.startswith(prefix) and key[len(prefix) : len(prefix) + 1].isupper():
-            return one("wrong_type", "a value of this type may not stand here", _quoted(key))
-    return one("unknown_element", "there is no such element, or the profile has none", _quoted(key))
-
-
 def _path_of(key: str) -> str:
     """Return a key as FHIRPath writes it: some are words of the language."""
     return f"`{key}`" if key in _WORDS else key
-
-
-def _quoted(key: str) -> str:
-    """A key that the document made up may hold anything: show it only where it could be an element's name."""
-    return key if key.isidentifier() and key.isascii() and len(key) <= 64 else "`(an odd name)`"

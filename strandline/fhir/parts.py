@@ -1,6 +1,6 @@
 """The small checks that `compilation` puts together: keys, lists and slices, fixed values, what is remembered."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import orjson
@@ -13,6 +13,22 @@ from strandline.fhir.tables import Element
 Field = Callable[[Any, dict[str, Any], Scope], Problems]
 """What looks at one key of an object; it is given the object too."""
 _OTHER_KINDS: Final = frozenset({"wrong_shape", "wrong_type"})
+
+
+class Fields(dict[str, Field]):
+    """Checks of an object's keys, each made when a document first has the key."""
+
+    def __init__(self, makers: dict[str, Callable[[], Field]], choosable: Sequence[str], *, is_resource: bool) -> None:
+        super().__init__({"resourceType": lambda value, owner, scope: None} if is_resource else {})
+        self._makers = makers
+        self._choosable = choosable
+
+    def __missing__(self, key: str) -> Field:
+        maker = self._makers.get(key)
+        if maker is None:  # not kept: a document may hold any number of odd keys
+            return lambda value, owner, scope: _unknown(key, self._choosable)
+        self[key] = maker()
+        return self[key]
 
 
 def single(check: Check, part: str) -> Field:
@@ -170,3 +186,16 @@ def _has_beside(owner: dict[str, Any], key: str, place: int) -> bool:
 def _miscounted(item: Element, number: int) -> str:
     most = "any number" if item.most is None else item.most
     return f"it has {number} entries of the slice {item.slice_name}, and {item.least} to {most} may stand"
+
+
+def _unknown(key: str, choosable: Sequence[str]) -> list[Problem]:
+    """Say of a key that it may not stand, or not with this type."""
+    for name in choosable:
+        if key.startswith(name) and key[len(name) : len(name) + 1].isupper():
+            return one("wrong_type", "a value of this type may not stand here", _quoted(key))
+    return one("unknown_element", "there is no such element, or the profile has none", _quoted(key))
+
+
+def _quoted(key: str) -> str:
+    """A key that the document made up may hold anything: show it only where it could be an element's name."""
+    return key if key.isidentifier() and key.isascii() and len(key) <= 64 else "`(an odd name)`"
