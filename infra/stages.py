@@ -121,6 +121,8 @@ class StageConfig:
     """Weight factors by lab, as `journey.share_of` writes it: half the factor is twice the share, 1 is the default."""
     deepvariant_on_gpu: bool = False
     """One GPU and the image for it, in place of processors alone."""
+    consequences: Literal["bcftools", "vep"] = "bcftools"
+    """What tells the consequences of variants: bcftools csq, or Ensembl VEP from the same gene models."""
     scratch_gib: int = 500
     quality_gates: Mapping[str, float | int | str] = field(default_factory=dict)
     """Limits of the checks before calling that differ from the defaults; see docs/quality.md."""

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping
 
 from strandline.aws.jobs import open_buckets
-from strandline.aws.settings import VariantsJobSettings
+from strandline.aws.settings import AnnotationJobSettings
 from strandline.aws.steps import Step, run_step
 from strandline.aws.workspace import Workspace
 from strandline.journey import Artifact
@@ -13,6 +13,7 @@ from strandline.reads.reference_bundle.builds import MITOCHONDRION, accession_of
 from strandline.reads.tools import tool_version
 from strandline.variants.annotation import NOT_ANNOTATED, ROLE_BY_SOURCE, AnnotationSources, annotate_variants
 from strandline.variants.naming import SequenceNames
+from strandline.variants.vep import predict_with_vep, vep_version
 
 _ROLES = [
     ReferenceRole.FASTA,
@@ -28,14 +29,16 @@ _ROLES = [
 STEP = Step("Annotate", "Annotate", (Artifact.ANNOTATED_INDEX, Artifact.ANNOTATED), after=("CallVariants",))
 
 
-def read(workspace: Workspace) -> Mapping[str, str]:
+def read(workspace: Workspace, *, by_vep: bool) -> Mapping[str, str]:
     """Return what the annotation depends on beside the calls."""
-    return {"reference": workspace.reference().label, "bcftools": tool_version("bcftools")}
+    read = {"reference": workspace.reference().label, "bcftools": tool_version("bcftools")}
+    return read | {"vep": vep_version()} if by_vep else read
 
 
-def annotate(workspace: Workspace) -> None:
-    """Annotate every record."""
+def annotate(workspace: Workspace, threads: int, *, by_vep: bool) -> None:
+    """Annotate every record; consequences by VEP, or by bcftools."""
     bundle = workspace.reference()
+    predictor = vep_version() if by_vep else tool_version("bcftools")
     reference = workspace.fetch_reference(bundle, _ROLES)
     annotate_variants(
         reference[ReferenceRole.FASTA],
@@ -47,14 +50,18 @@ def annotate(workspace: Workspace) -> None:
             frequencies=reference.get(ReferenceRole.FREQUENCIES),
         ),
         names=name_sequences(bundle),
-        header=describe_sources(bundle),
+        header=describe_sources(bundle, predictor),
         output=workspace.path(Artifact.ANNOTATED),
+        predict=predict_with_vep(workspace.scratch, threads) if by_vep else None,
     )
 
 
-def describe_sources(bundle: ReferenceBundle) -> bytes:
-    """Return header lines that name each annotation source with its version, or say that there is none."""
-    lines = []
+def describe_sources(bundle: ReferenceBundle, predictor: str) -> bytes:
+    """Return header lines that name each annotation source with its version, or say that there is none.
+
+    `predictor` is what tells consequences, with its version.
+    """
+    lines = [f"##strandlineConsequences={predictor}\n"]
     for name, role in ROLE_BY_SOURCE.items():
         file = bundle.file_of(role)
         source = f"{file.source or file.name} sha256:{file.sha256[:12]}" if file else NOT_ANNOTATED
@@ -73,6 +80,15 @@ def name_sequences(bundle: ReferenceBundle) -> SequenceNames:
 
 
 if __name__ == "__main__":
-    settings = VariantsJobSettings.from_env()
+    settings = AnnotationJobSettings.from_env()
+    by_vep = settings.consequences == "vep"
     buckets = open_buckets(analysis=settings.analysis_bucket, references=settings.references_bucket)
-    sys.exit(run_step(STEP, annotate, read, settings, buckets))
+    sys.exit(
+        run_step(
+            STEP,
+            lambda workspace: annotate(workspace, settings.threads, by_vep=by_vep),
+            lambda workspace: read(workspace, by_vep=by_vep),
+            settings,
+            buckets,
+        )
+    )

@@ -37,6 +37,7 @@ class PlatformJob(Construct):
         execution_role: LeastPrivilegeRole,
         key: kms.IKey,
         build_args: Mapping[str, str] | None = None,
+        target: str | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         size = stage.size_of(name)
@@ -51,6 +52,7 @@ class PlatformJob(Construct):
             extra_hash=context.content_hash,
             asset_name=name,
             build_args=dict(build_args) if build_args else None,
+            target=target,
         )
         variables = {
             "STAGE": stage.name,

@@ -113,7 +113,7 @@ class ComputeStack(PartStack):
             "measure_quality": (measures, [*references, *analysed, *result]),
             "call_variants": (analyses, [*references, *analysed, *result]),
             "gather_calls": (analyses, [*references, *analysed, *result]),
-            "annotate": (analyses, [*references, *analysed, *result]),
+            "annotate": ({"CONSEQUENCES": stage.consequences, **analyses}, [*references, *analysed, *result]),
             "filter_and_qc": (analyses, [*references, *analysed, *result]),
             "load_lake": (loads, [*analysed, *lake, *maintain_tables(names)]),
             "joint_genotype": (analyses, [*references, *analysed, *of_cohorts]),
@@ -135,6 +135,7 @@ class ComputeStack(PartStack):
                 execution_role=execution,
                 key=storage.keys.operations,
                 build_args=on_gpu.get(name),
+                target="vep" if name == "annotate" and stage.consequences == "vep" else None,
             )
             for name, (environment, permissions) in granted.items()
         }

@@ -1,7 +1,7 @@
 """The environment of every function and job, as typed models: infra writes it, and nothing else reads it."""
 
 import os
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -153,10 +153,16 @@ class ValidationJobSettings(ReadsJobSettings):
 
 
 class VariantsJobSettings(JobSettings):
-    """Of `call_variants`, `annotate` and `filter_and_qc`."""
+    """Of `filter_and_qc`, and what others have as well."""
 
     references_bucket: str
     analysis_bucket: str
+
+
+class AnnotationJobSettings(VariantsJobSettings):
+    """Of `annotate`. `consequences` is what its image was built for."""
+
+    consequences: Literal["bcftools", "vep"]
 
 
 class MeasurementJobSettings(VariantsJobSettings):

@@ -18,6 +18,7 @@ from strandline.reads.tools import run_pipeline, tool_command
 from strandline.variants.accounting import check_none_is_lost
 from strandline.variants.naming import SequenceNames, write_names
 from strandline.variants.transcripts import GeneModels
+from strandline.variants.vep import Predict
 
 NOT_ANNOTATED: Final = "none in this reference bundle"
 ROLE_BY_SOURCE: Final = {
@@ -56,6 +57,7 @@ def annotate_variants(
     names: SequenceNames,
     header: bytes,
     output: Path,
+    predict: Predict | None = None,
 ) -> None:
     """Annotate and index.
 
@@ -66,6 +68,7 @@ def annotate_variants(
         names: what HGVS names of the genome begin with.
         header: lines that say the sources and their versions.
         output: the annotated VCF, BGZF.
+        predict: says what the variants do, where there are gene models; bcftools csq where None.
 
     Raises:
         subprocess.CalledProcessError: where a tool failed.
@@ -76,7 +79,10 @@ def annotate_variants(
         windows = list(_windows(vcf))
         known = _join_known(reference, vcf, sources, windows, scratch)
         effects = scratch / "effects.vcf.gz"
-        run_pipeline([effect_command(reference, known, sources.gene_models, effects)])
+        if predict and sources.gene_models:
+            predict(reference, known, sources.gene_models, effects)
+        else:
+            run_pipeline([effect_command(reference, known, sources.gene_models, effects)])
         models = None
         if sources.gene_models:
             split = scratch / "models"

@@ -22,7 +22,8 @@ def bundle(*contigs: Contig, assembly: str | None = "GRCh38") -> ReferenceBundle
 
 
 def test_every_source_has_a_header_line_with_its_version_or_that_there_is_none(job):
-    assert job.describe_sources(bundle()).decode().splitlines() == [
+    assert job.describe_sources(bundle(), "bcftools 1.21").decode().splitlines() == [
+        "##strandlineConsequences=bcftools 1.21",
         "##strandlineGenes=none in this reference bundle",
         "##strandlineClinVar=none in this reference bundle",
         "##strandlineDbSnp=dbSNP 157 sha256:abababababab",

@@ -286,7 +286,11 @@ def steps() -> list[tuple[Step, Work, Read]]:
         (align.STEP, align_whole, align.read),
         (measure.STEP, lambda ws: measure.measure(ws, "{}", 1), lambda ws: measure.read(ws, "{}")),
         (call.WHOLE, lambda workspace: call.call(workspace, 0), lambda workspace: call.read(workspace, 0)),
-        (annotate.STEP, annotate.annotate, annotate.read),
+        (
+            annotate.STEP,
+            lambda workspace: annotate.annotate(workspace, 1, by_vep=False),
+            lambda workspace: annotate.read(workspace, by_vep=False),
+        ),
         (summarise.STEP, summarise.filter_and_qc, summarise.read),
     ]
 
