@@ -85,8 +85,21 @@ def find_files(table: Table, row_filter: BooleanExpression | None = None, snapsh
     """Return the data files that can hold rows that pass the filter, of one snapshot or of the current one."""
     scan = table.scan(row_filter=AlwaysTrue() if row_filter is None else row_filter, snapshot_id=snapshot_id)
     tasks = list(scan.plan_files())
-    exact = len(table.metadata.schemas) == 1 and not any(task.delete_files for task in tasks)
+    exact = _keeps_names(table) and not any(task.delete_files for task in tasks)
     return DataFiles([task.file.file_path for task in tasks], exact, table)
+
+
+def _keeps_names(table: Table) -> bool:
+    """Return whether every column has had one name and one type, and no name two columns: files may lack the later."""
+    current = {field.field_id: (field.name, field.field_type) for field in table.schema().fields}
+    names = {name for name, _ in current.values()}
+    return all(
+        current[field.field_id] == (field.name, field.field_type)
+        if field.field_id in current
+        else field.name not in names
+        for schema in table.metadata.schemas
+        for field in schema.fields
+    )
 
 
 def load_table(context: StageContext, database: str, name: str) -> Table:

@@ -67,7 +67,7 @@ def iceberg_source(context: StageContext, table: Table, scan: Scan, snapshot_id:
     files = [_File(uri, object_file(context, uri), {}) for uri in found.uris]
     scanned = scanned_bytes([file.path for file in files], scan.used, scan.conditions)
     if found.exact:
-        return _files_source(scan, files, scanned)
+        return _files_source(scan, files, scanned, None if len(table.metadata.schemas) == 1 else _names_in(files))
     if PATH in scan.used:
         raise unsupported('"$path" of a table with deleted rows or renamed columns')
     data = table.scan(row_filter=row_filter, snapshot_id=snapshot_id).to_arrow()
@@ -85,9 +85,16 @@ def arrow_source(scan: Scan, data: Any, scanned: int = 0) -> Source:
     return Source(f"SELECT {', '.join(shown)} FROM {{arrow}}", [], scanned, data)  # noqa: S608 - names quoted
 
 
-def _files_source(scan: Scan, files: Sequence[_File], scanned: int) -> Source:
+def _names_in(files: Sequence[_File]) -> set[str]:
+    """Return the columns that at least one file has."""
+    return {name.lower() for file in files for name in pq.read_schema(file.path).names}
+
+
+def _files_source(scan: Scan, files: Sequence[_File], scanned: int, there: set[str] | None = None) -> Source:
+    """Return what is read of files; `there` names the columns that any of them has, where some may have come later."""
+    absent = {name for name in scan.columns if there is not None and name != PATH and name not in there}
     if not files:
-        nulls = [f"CAST(NULL AS {kind.duckdb()}) AS {name_sql(name)}" for name, kind in _read_columns(scan)]
+        nulls = [f"{_null(kind)} AS {name_sql(name)}" for name, kind in _read_columns(scan)]
         return Source(f"SELECT {', '.join(nulls)} WHERE false", [], 0)
     selects = []
     parts: dict[tuple[tuple[str, str | None], ...], list[_File]] = {}
@@ -95,7 +102,10 @@ def _files_source(scan: Scan, files: Sequence[_File], scanned: int) -> Source:
         parts.setdefault(tuple(file.keys.items()), []).append(file)
     for keys, members in parts.items():
         values = dict(keys)
-        shown = [f"{_column(name, kind, values, members)} AS {name_sql(name)}" for name, kind in _read_columns(scan)]
+        shown = [
+            f"{_null(kind) if name in absent else _column(name, kind, values, members)} AS {name_sql(name)}"
+            for name, kind in _read_columns(scan)
+        ]
         selects.append(f"SELECT {', '.join(shown)} FROM {_read(members, scan)}")  # noqa: S608 - quoted
     return Source(" UNION ALL ".join(selects), [file.path for file in files], scanned)
 
@@ -114,6 +124,10 @@ def _column(name: str, kind: TrinoType, keys: Mapping[str, str | None], files: S
         value = keys[name]
         return f"CAST({'NULL' if value is None else quote(value)} AS {kind.duckdb()})"
     return _from_file(name_sql(name), kind)
+
+
+def _null(kind: TrinoType) -> str:
+    return f"CAST(NULL AS {kind.duckdb()})"
 
 
 def _read(files: Sequence[_File], scan: Scan) -> str:

@@ -8,10 +8,13 @@ import io
 import time
 from functools import partial
 
+import pyarrow as pa
 import pytest
 from botocore.exceptions import ClientError
+from pyiceberg.types import IntegerType, LongType, MapType, StringType
 
 from local_stage.athena import iceberg
+from local_stage.athena.iceberg import load_table
 from tests.stage import athena_stage as athena
 from tests.stage.athena_stage import athena_stage
 from tests.stage.compute_stage import run_query, wait_until
@@ -86,6 +89,46 @@ def test_what_another_process_appends_and_overwrites_is_seen_at_once(stage, ask)
         ["S2", "chr1", "100"],
         ["S1", "chr2", "50"],
     ]
+
+
+@pytest.fixture
+def evolving(stage):
+    """A table with three rows of its first schema, and what changes the schema."""
+    name = athena.make_variants(stage, athena.table_name())
+    return name, lambda: load_table(stage, "db", name)
+
+
+def test_a_column_that_came_later_is_null_in_files_that_lack_it(evolving, ask):
+    """Iceberg specification, "Column Projection": a field that a file lacks, and without a default, is null."""
+    name, opened = evolving
+    with opened().update_schema() as update:
+        update.add_column("note", StringType())
+        update.add_column("counts", MapType(50, StringType(), 51, LongType(), value_required=False))
+    assert ask(f"SELECT count(*), count(note), count(counts) FROM {name}") == [["3", "0", "0"]]
+    assert ask(f"SELECT DISTINCT note, counts FROM {name}") == [[None, None]]
+
+    later = {"sample_id": "S9", "contig": "chr1", "position": 7, "note": "new", "counts": [("a", 1)]}
+    opened().append(pa.Table.from_pylist([later], schema=opened().schema().as_arrow()))
+
+    assert ask(f"SELECT note, counts FROM {name} WHERE contig = 'chr1' ORDER BY note") == [
+        ["new", "{a=1}"],
+        [None, None],
+        [None, None],
+    ]
+    assert ask(f"SELECT sample_id FROM {name} WHERE note = 'new'") == [["S9"]]
+    assert len(ask(f'SELECT DISTINCT "$path" FROM {name}')) == 3
+
+
+def test_a_renamed_column_has_its_values_and_a_name_given_anew_has_not(evolving, ask, fail):
+    name, opened = evolving
+    with opened().update_schema() as update:
+        update.rename_column("depth", "reads")
+    assert ask(f"SELECT reads FROM {name} ORDER BY position") == [[None], ["10"], ["3"]]
+    assert fail(f'SELECT "$path" FROM {name}').startswith("NOT_SUPPORTED")
+
+    with opened().update_schema() as update:
+        update.add_column("depth", IntegerType())
+    assert ask(f"SELECT reads, depth FROM {name} ORDER BY position") == [[None, None], ["10", None], ["3", None]]
 
 
 def test_values_are_shown_as_athena_shows_them(variants, ask):
