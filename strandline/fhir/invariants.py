@@ -94,10 +94,11 @@ def _value_has_no_component_of_its_code(element: Json, around: Around) -> bool:
     if not isinstance(components, list) or not isinstance(own, list) or not has_choice(element, "value"):
         return True
     for component in components:
-        other = component.get("code") if isinstance(component, dict) else None
-        codings = other.get("coding") if isinstance(other, dict) else None
-        if isinstance(codings, list) and any(coding in own for coding in codings):
-            return False
+        try:
+            if any(coding in own for coding in component["code"]["coding"]):
+                return False
+        except (TypeError, KeyError, IndexError):
+            continue  # found fault with elsewhere
     return True
 
 

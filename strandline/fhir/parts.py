@@ -128,7 +128,7 @@ def remembering(check: Check, number: int) -> Check:
         before = validation.inward_references
         problems = check(value, scope)
         if problems is None and key is not None and validation.inward_references == before:
-            validation.clean[number].add(key)
+            validation.clean[number].add(bytes(memoryview(key)))  # as it comes it holds on to a kilobyte
             seen.add(id(value))
         return problems
 
