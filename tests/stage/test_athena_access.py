@@ -14,6 +14,7 @@ import boto3
 import pyarrow as pa
 import pytest
 from botocore.exceptions import ClientError
+from moto.sts.models import sts_backends
 
 from benchmarks.lake_on_disk import make_table
 from local_stage.athena.failures import AthenaFailure
@@ -480,6 +481,40 @@ def test_results_of_another_workgroup_are_closed(stage):
     for ask in ("get_query_results", "get_query_execution", "stop_query_execution"):
         with pytest.raises(ClientError, match="AccessDenied"):
             getattr(client(stage, "athena", "blind"), ask)(QueryExecutionId=ran)
+
+
+def test_a_denial_goes_before_what_is_allowed_and_a_condition_allows_nothing(stage):
+    """IAM user guide, "Policy evaluation logic"; what a condition would say is not known here."""
+    iam = stage.client("iam")
+    iam.create_role(RoleName="mixed", AssumeRolePolicyDocument="{}")
+    statements = [
+        {"Effect": "Allow", "Action": "s3:Get*", "Resource": "arn:aws:s3:::results/*"},
+        {"Effect": "Deny", "Action": "s3:*", "Resource": "arn:aws:s3:::results/secret/*"},
+        {
+            "Effect": "Allow",
+            "Action": "s3:GetObject",
+            "Resource": "arn:aws:s3:::lake/*",
+            "Condition": {"Bool": {"aws:SecureTransport": "true"}},
+        },
+    ]
+    document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    iam.put_role_policy(RoleName="mixed", PolicyName="may", PolicyDocument=document)
+    mixed = Caller("mixed", f"arn:aws:iam::{ACCOUNT}:role/mixed")
+
+    assert mixed.may("s3:GetObject", "arn:aws:s3:::results/open/x")
+    assert not mixed.may("s3:GetObject", "arn:aws:s3:::results/secret/x")
+    assert not mixed.may("s3:PutObject", "arn:aws:s3:::results/open/x")
+    assert not mixed.may("s3:GetObject", "arn:aws:s3:::lake/x")
+    assert not Caller("gone", f"arn:aws:iam::{ACCOUNT}:role/gone").may("s3:GetObject", "arn:aws:s3:::results/open/x")
+
+
+def test_a_key_that_has_expired_opens_nothing(stage):
+    s3 = client(stage, "s3", "north")
+    s3.put_object(Bucket="results", Key="north/mine", Body=b"")
+    sts_backends[ACCOUNT]["aws"].assumed_roles[-1].expiration = datetime(2026, 1, 1)
+
+    with pytest.raises(ClientError, match="InvalidAccessKeyId"):
+        s3.get_object(Bucket="results", Key="north/mine")
 
 
 def test_a_temporary_key_that_nobody_was_given_opens_nothing(stage):
