@@ -33,7 +33,7 @@ def lambda_handler(event: DraftRequest, context: LambdaContext) -> dict[str, int
             issued=datetime.now(UTC),
             platform_version=__version__,
             sources=analysis.sources,
-            regions=read_regions(workspace),
+            regions=read_regions(workspace, analysis.bundle),
         )
         bundle = require_valid(build_bundle(source))
         workspace.path(Artifact.BUNDLE).write_bytes(serialise_bundle(bundle))

@@ -17,6 +17,7 @@ from strandline.aws.submissions import SubmissionsTable
 from strandline.aws.workspace import Buckets, Workspace
 from strandline.fhir.drafting import RegionsSaid
 from strandline.journey import Artifact
+from strandline.landing.manifest import FileRole
 from strandline.landing.regions import Region, parse_regions
 from strandline.reads.quality import QualitySummary
 from strandline.reads.reference_bundle import ReferenceBundle, ReferenceRole
@@ -53,19 +54,24 @@ def open_analysis(submission_id: str) -> Iterator[tuple[Workspace, Analysis]]:
         yield workspace, _read_analysis(workspace)
 
 
-def read_regions(workspace: Workspace) -> RegionsSaid:
-    """Return what was analysed and what of it is callable, where the files are there and short enough to name.
+def read_regions(workspace: Workspace, bundle: ReferenceBundle) -> RegionsSaid:
+    """Return what was analysed and what of it is callable, where the files are short enough to name their regions.
 
-    A submission without regions is analysed as a whole: its studied regions are the contigs, and are not named.
+    A submission without regions is analysed over the whole reference.
     """
-    return RegionsSaid(_read_bed(workspace, Artifact.REGIONS), _read_bed(workspace, Artifact.CALLABLE_REGIONS))
+    if workspace.manifest.file_by_role(FileRole.REGIONS):
+        studied = _read_bed(workspace, Artifact.REGIONS)
+    else:
+        studied = [Region(contig.name, 0, contig.length) for contig in bundle.contigs]
+    return RegionsSaid(studied, _read_bed(workspace, Artifact.CALLABLE_REGIONS))
 
 
 def _read_bed(workspace: Workspace, artifact: Artifact) -> list[Region] | None:
     bed = workspace.fetch_if_there(artifact)
-    if bed is None or not 0 < bed.stat().st_size <= _LARGEST_BED_BYTES:
+    if bed is None or bed.stat().st_size > _LARGEST_BED_BYTES:
         return None
-    return parse_regions(bed.read_bytes(), str(artifact), None)
+    body = bed.read_bytes()
+    return parse_regions(body, str(artifact), None) if body else []  # an empty file says that there are none
 
 
 @cache

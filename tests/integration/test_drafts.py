@@ -75,14 +75,31 @@ def test_the_bundle_names_what_deserves_a_look_and_counts_the_rest(aws, analysed
 
 
 def test_a_bundle_says_which_regions_were_studied_and_called(aws, analysed):
-    folder = aws.bucket("analysis")
-    folder.write(artifact_key("s-1", Artifact.REGIONS), b"c\t0\t1000\n")
-    folder.write(artifact_key("s-1", Artifact.CALLABLE_REGIONS), b"c\t0\t400\nc\t500\t1000\n")
+    """Without regions of its own the whole of contig c, 1,000 bases long, was analysed; BED counts from 0."""
+    aws.bucket("analysis").write(artifact_key("s-1", Artifact.CALLABLE_REGIONS), b"c\t0\t400\nc\t500\t1000\n")
     analysed("build_bundle")({"submission_id": "s-1"})
     text = published(aws, Artifact.BUNDLE).decode()
     for place in ("c:1-1000", "c:1-400", "c:501-1000", "c:401-500"):
         assert f'"text": "{place}"' in text
     assert "ClinVar variation 15, release 2026-11: Pathogenic." in text
+
+
+def test_regions_that_a_lab_sent_are_what_was_studied(aws, analysed):
+    bodies = READS | {"regions.bed": b"c\t10\t20\n"}
+    aws.submit("s-2", bodies, manifest_of(bodies))
+    files = {Artifact.REGIONS: b"c\t10\t20\n", Artifact.CALLS: CALLS.encode(), Artifact.CALLABLE_REGIONS: b""}
+    for artifact, body in files.items() | {(Artifact.QC, QUALITY.model_dump_json().encode())}:
+        aws.bucket("analysis").write(artifact_key("s-2", artifact), body)
+    analysed("build_bundle")({"submission_id": "s-2"})
+    bundle = json.loads(aws.bucket("analysis").read(artifact_key("s-2", Artifact.BUNDLE), limit_bytes=1 << 20))
+    told = [
+        (part["url"], part["valueCodeableConcept"]["text"])
+        for entry in bundle["entry"]
+        for one in entry["resource"].get("extension", [])
+        if one["url"].endswith("-regions")
+        for part in one["extension"][1:]
+    ]
+    assert told == [("studied", "c:11-20"), ("uncalled", "c:11-20")]  # the file of callable regions is empty
 
 
 def test_a_bundle_that_breaks_its_profiles_fails_the_step_and_is_not_stored(aws, analysed, monkeypatch):
