@@ -13,6 +13,7 @@ from strandline.fhir.extensions import check_extension
 from strandline.fhir.invariants import RULES, RULES_WITHIN
 from strandline.fhir.narrative import check_narrative
 from strandline.fhir.parts import (
+    ENOUGH,
     Field,
     Fields,
     all_of,
@@ -162,6 +163,8 @@ class Checks:
             for key, inner in value.items():
                 if problems := fields[key](inner, value, scope):
                     found += problems
+                    if len(found) > ENOUGH:
+                        return found
             if is_counted:
                 found += counted(value, required, choices)
             for rule in rules:

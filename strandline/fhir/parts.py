@@ -12,6 +12,8 @@ from strandline.fhir.tables import Element
 
 Field = Callable[[Any, dict[str, Any], Scope], Problems]
 """What looks at one key of an object; it is given the object too."""
+ENOUGH: Final = 10_000
+"""Problems of one object or list after which nothing more is looked at, so that a bad document fills no memory."""
 _OTHER_KINDS: Final = frozenset({"wrong_shape", "wrong_type"})
 
 
@@ -67,6 +69,8 @@ def listed(
                 problems = check(item, scope)
             if problems:
                 found += below(problems, f"{part}[{place}]")
+                if len(found) > ENOUGH:
+                    return found
         if element.most is not None and len(value) > element.most:
             found += one("too_many", f"it has more than {element.most}", part)
         for number, (item, _) in zip(counts, slices, strict=True):

@@ -42,6 +42,7 @@ ADVICE: Final = {
     "narrative": "use the elements and attributes of XHTML that a narrative may have",
     "duplicate_full_url": "give each entry its own fullUrl",
     "full_url_mismatch": "let fullUrl end with type and id of its resource, or be a urn:uuid",
+    "more": "mend these first, and validate again",
     "not_checked": "check it with a terminology service",
 }
 

@@ -24,6 +24,7 @@ LARGEST_BYTES: Final = 128 << 20
 MOST_ENTRIES: Final = 50_000
 MOST_FINDINGS: Final = 1_000
 _DEEPEST: Final = 64
+_MORE: Final = Problem("more", "more was found than is told", [], Severity.INFORMATION)
 
 
 class InvalidBundleError(Exception):
@@ -73,7 +74,10 @@ def validate_document(document: Json) -> list[Finding]:
         problems = _check_resource(document, Scope(validation, Around(document, document)))
     found = [*(problems or ()), *_bundle_problems(document), *_unchecked(validation)]
     named = isinstance(kind, str) and kind in tables().resource_types
-    return to_findings(found, str(kind) if named else "Resource")[:MOST_FINDINGS]
+    findings = to_findings(found, str(kind) if named else "Resource")
+    if len(findings) > MOST_FINDINGS:
+        findings[MOST_FINDINGS - 1 :] = to_findings([_MORE], findings[0].location.partition(".")[0])
+    return findings
 
 
 def require_valid(bundle: Json) -> Json:

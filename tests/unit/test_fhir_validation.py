@@ -118,6 +118,16 @@ def test_a_bundle_of_too_many_variants_is_not_made():
         build_bundle(replace(SOURCE, findings=replace(SOURCE.findings, named=named)))
 
 
+def test_a_document_of_nothing_but_faults_is_answered_with_a_thousand_of_them():
+    odd = {f"a{number}": number for number in range(200_000)}
+    findings = validate_document({"resourceType": "Patient", **odd})
+    assert len(findings) == 1_000
+    assert [finding.code for finding in findings if finding.code != "unknown_element"] == ["more"]
+    notes = [{"odd": number} for number in range(20_000)]
+    findings = validate_document({"resourceType": "Observation", "note": notes})
+    assert len(findings) == 1_000
+
+
 def test_a_resource_by_itself_is_checked_as_its_type():
     patient = SOUND["entry"][place_of(SOUND, "Patient")]["resource"]
     assert not errors_of(validate_document(patient))
