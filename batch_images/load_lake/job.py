@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache, partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +29,7 @@ from strandline.variants.records import read_calls
 if TYPE_CHECKING:
     import pyarrow as pa
 
+import_module("numba")  # what reads long files is compiled by it: a process that waits for jobs has this behind it
 _STEP_OF: Final = {FileRole.REGIONS: "MeasureQuality"}  # every other file is aligned
 _HELD_ROWS: Final = 100_000  # of about a kilobyte
 _TOOLS: Final = ("aligner", "samtools", "bcftools", "caller")
