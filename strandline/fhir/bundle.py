@@ -24,7 +24,7 @@ from strandline.fhir.variant import asked_variant, found_variant
 from strandline.journey import Artifact
 from strandline.reporting.findings import Findings
 
-MOST_VARIANTS: Final = 5_000
+MOST_VARIANTS: Final = 2_500
 _FILES: Final = ((Artifact.CALLS, "vcf"), (Artifact.CALLABLE_REGIONS, "bed"))
 _REPORT_CODE: Final = loinc("51969-4", "Genetic analysis report")
 

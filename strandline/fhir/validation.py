@@ -20,7 +20,7 @@ from strandline.fhir.slices import matches
 from strandline.fhir.tables import R4, tables
 
 Json = dict[str, Any]
-LARGEST_BYTES: Final = 128 << 20
+LARGEST_BYTES: Final = 64 << 20
 MOST_ENTRIES: Final = 50_000
 MOST_FINDINGS: Final = 1_000
 _DEEPEST: Final = 64
