@@ -31,7 +31,11 @@ def add_stacks(app: App, stage: StageConfig, *, account: str, region: str) -> li
         app, stage=stage, names=names, storage=storage, catalog=catalog, network=network, workflow=workflow
     )
     api = ApiStack(app, stage=stage, names=names, storage=storage, catalog=catalog, network=network, intake=intake)
-    writers = {"LoadLake": compute.job_by_name["load_lake"].role_arn}
+    writers = {
+        "LoadLake": compute.job_by_name["load_lake"].role_arn,
+        "RefreshGold": compute.glue_job_by_name["refresh_gold"].role_arn,
+        "LoadCohort": compute.glue_job_by_name["load_cohort"].role_arn,
+    }
     access = AccessStack(app, stage=stage, names=names, storage=storage, writers=writers)
     alarms = AlarmsStack(app, stage=stage, names=names, compute=compute, workflow=workflow, intake=intake, api=api)
     stacks: list[Stack] = [storage, catalog, network, compute, workflow, intake, api, access, alarms]

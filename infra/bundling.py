@@ -50,6 +50,22 @@ def source_layer() -> Package:
     return Package(_made_once(BUILD / "layers" / f"strandline-{content_hash[:16]}", fill), content_hash)
 
 
+def source_package() -> Package:
+    """The `strandline` package in a folder of its own, to be zipped for Glue."""
+    content_hash = _content_hash([ROOT / "strandline"])
+
+    def fill(target: Path) -> None:
+        shutil.copytree(ROOT / "strandline", target / "strandline", ignore=_BYTECODE)
+
+    return Package(_made_once(BUILD / "packages" / f"strandline-{content_hash[:16]}", fill), content_hash)
+
+
+def pins_of_image(name: str) -> list[str]:
+    """What `batch_images/{name}/requirements.txt` pins, as `name==version`."""
+    lines = (ROOT / "batch_images" / name / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    return [line.partition(";")[0].strip() for line in lines if "==" in line]
+
+
 def requirements_layer(name: str, runtime: FunctionRuntime) -> Package:
     """What `lambdas/{name}-requirements.txt` pins, as a layer for `runtime`.
 

@@ -67,6 +67,12 @@ _KNOWN = (
     Difference(
         "Lambda", "runs on Amazon Linux in its own machine", "runs as a process of this machine with its Python"
     ),
+    Difference(
+        "Glue",
+        "jobs run Python or Spark on workers of their own, which install --additional-python-modules",
+        "jobs run as a process of this machine with its Python and libraries; there is no Spark",
+    ),
+    Difference("Glue", "triggers of several kinds", "those with a schedule go off; others are kept and shown"),
     Difference("Lambda", "sources of many kinds, with filters", "SQS queues, without filters"),
     Difference("Lambda", "failed asynchronous calls are tried again after minutes", "after one and two seconds"),
     Difference(

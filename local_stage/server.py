@@ -53,7 +53,10 @@ _USED_SERVICES = {
     "events": "list_rules",
     "cloudwatch": "describe_alarms",
 }
-_EXTENSIONS = ("dynamodb", "lambda_functions", "batch", "step_functions", "glue", "callers", "lake_formation", "athena")
+_EXTENSIONS = (
+    *("dynamodb", "lambda_functions", "batch", "step_functions"),
+    *("glue", "glue_jobs", "callers", "lake_formation", "athena"),
+)
 
 
 class Dispatcher(DomainDispatcherApplication):

@@ -25,6 +25,7 @@ _SOURCES = (
     "infra",
     "lambdas",
     "batch_images",
+    "glue_jobs",
     "step_functions",
     "strandline",
 )

@@ -45,7 +45,9 @@ class DataKeys(Construct):
 
     def _let_services_write(self, names: Names) -> None:
         encrypt = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:GenerateDataKey"]
-        groups = [names.arn("logs", f"log-group:{prefix}*") for prefix in ("/strandline/", "/aws/vendedlogs/")]
+        groups = [
+            names.arn("logs", f"log-group:{prefix}*") for prefix in ("/strandline/", "/aws/vendedlogs/", "/aws-glue/")
+        ]
         self.operations.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="LogGroupsOfThisStage",

@@ -1,14 +1,17 @@
-"""Stateless: queues of CPU and GPU machines, and the jobs that run on them."""
+"""Stateless: queues of CPU and GPU machines and the jobs that run on them, and the jobs of Glue."""
 
 import json
 
 from aws_cdk import CfnOutput
 from aws_cdk import aws_batch as batch
+from aws_cdk import aws_glue as glue
 from constructs import Construct
 
+from infra.constructs.glue_job import GlueJob, GlueSecurity
 from infra.constructs.job import PlatformJob
 from infra.constructs.machines import Machines
 from infra.constructs.permissions import (
+    list_versions,
     maintain_tables,
     pull_images,
     read_items,
@@ -27,6 +30,8 @@ from infra.stages import WHOLE_CALLS, StageConfig
 _SUBMISSIONS = "submissions/"
 _COHORTS = "cohorts/"
 _TABLES = "tables/"
+_IMPORTS = "imports/"
+_EACH_HOUR = "cron(15 * * * ? *)"
 _REMEMBERED_S = 3_600
 _RESERVED_PERCENT = 10  # of the machines, for labs that send nothing at the moment
 _DEEPVARIANT_ON_GPU = "google/deepvariant:1.10.0-gpu"
@@ -48,7 +53,9 @@ class ComputeStack(PartStack):
         catalog: CatalogStack,
         network: NetworkStack,
     ) -> None:
-        super().__init__(scope, "compute", stage=stage, names=names, contents="Batch queues and job definitions")
+        super().__init__(
+            scope, "compute", stage=stage, names=names, contents="Batch queues, job definitions, Glue jobs"
+        )
         machines = Machines(self, "Machines", stage=stage, names=names, network=network)
         spot, on_demand = (
             machines.pool(
@@ -65,6 +72,7 @@ class ComputeStack(PartStack):
             [machines.pool("Gpu", instances=stage.gpu_instance_types, vcpus_max=stage.gpu_vcpus_max, gpu=True)],
         )
         self.job_by_name = self._jobs(stage, names, storage, catalog)
+        self.glue_job_by_name = self._glue_jobs(names, storage)
         CfnOutput(self, "CpuQueueArn", value=self.cpu_queue.attr_job_queue_arn)
         CfnOutput(self, "GpuQueueArn", value=self.gpu_queue.attr_job_queue_arn)
 
@@ -139,6 +147,49 @@ class ComputeStack(PartStack):
             )
             for name, (environment, permissions) in granted.items()
         }
+
+    def _glue_jobs(self, names: Names, storage: StorageStack) -> dict[str, GlueJob]:
+        """What counts cohorts, each hour where something was loaded since; and what loads VCFs as they are."""
+        lake = storage.lake
+        key = storage.keys.operations
+        security = GlueSecurity(self, "GlueSecurity", names=names, key=key)
+        tables = [
+            *read_objects(lake, prefix=_TABLES),
+            *write_objects(lake, prefix=_TABLES),
+            *maintain_tables(names),
+        ]
+        granted = {
+            "refresh_gold": ("Counts the alleles and gene burden of cohorts that changed", tables),
+            "load_cohort": (
+                "Loads VCFs from the lake's folder for imports as they are",
+                [*tables, *read_objects(lake, prefix=_IMPORTS), *list_versions(lake)],
+            ),
+        }
+        jobs = {
+            name: GlueJob(
+                self,
+                "".join(word.title() for word in name.split("_")),
+                name=name,
+                names=names,
+                arguments={"--database": names.glue_database},
+                permissions=permissions,
+                security=security,
+                key=key,
+                description=description,
+            )
+            for name, (description, permissions) in granted.items()
+        }
+        trigger = glue.CfnTrigger(
+            self,
+            "RefreshGoldEachHour",
+            name=names.of("refresh-gold-each-hour"),
+            type="SCHEDULED",
+            schedule=_EACH_HOUR,
+            start_on_creation=True,
+            actions=[glue.CfnTrigger.ActionProperty(job_name=jobs["refresh_gold"].job.name)],
+        )
+        trigger.add_resource_dependency(jobs["refresh_gold"].job)
+        return jobs
 
 
 def _fair_shares(scope: Construct, names: Names, stage: StageConfig) -> batch.CfnSchedulingPolicy:

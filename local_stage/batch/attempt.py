@@ -140,6 +140,11 @@ class Process:
 
 def job_environment(context: StageContext, image: Image, scratch: Path) -> dict[str, str]:
     """Return what every job finds in its environment beside its own variables."""
+    return job_variables(context, scratch, [str(image.folder)])
+
+
+def job_variables(context: StageContext, scratch: Path, packages: Sequence[str]) -> dict[str, str]:
+    """Return the environment of a program that works for this embedded AWS and imports from `packages` first."""
     programs = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
     return {
         "AWS_ACCESS_KEY_ID": "embedded",
@@ -152,7 +157,7 @@ def job_environment(context: StageContext, image: Image, scratch: Path) -> dict[
         "LANG": "C.UTF-8",
         "NUMBA_CACHE_DIR": str(compiled_code_folder()),
         "PATH": os.pathsep.join(programs),
-        "PYTHONPATH": str(image.folder),
+        "PYTHONPATH": os.pathsep.join(packages),
         "PYTHONUNBUFFERED": "1",
         "TMPDIR": str(scratch),
     }

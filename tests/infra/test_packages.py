@@ -21,6 +21,7 @@ ALONE = Path(__file__).with_name("imports_alone.py")
 UNPACKED_LIMIT_BYTES = 250 * 1024 * 1024
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "lambdas").glob("*/handler.py"))
 IMAGES = sorted(path.parent.name for path in (ROOT / "batch_images").glob("*/job.py"))
+GLUE_JOBS = sorted(path.stem for path in (ROOT / "glue_jobs").glob("*.py"))
 CLOUD_PYTHON = "3.13"
 
 
@@ -112,6 +113,39 @@ def test_each_job_imports_with_nothing_but_its_pinned_requirements(bytecode, nam
     run = import_alone(sys.executable, job, folders, bytecode=bytecode, names=sorted(names | {"strandline"}))
 
     assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize("name", GLUE_JOBS)
+def test_each_glue_job_imports_with_our_package_and_what_it_has_installed(assemblies, bytecode, name):
+    (asked,) = [
+        job["DefaultArguments"]
+        for job in assemblies["prod"].properties("AWS::Glue::Job", "compute")
+        if job["Name"].endswith(f"-{name.replace('_', '-')}")
+    ]
+    pinned = dict(pin.split("==") for pin in asked["--additional-python-modules"].split(","))
+    assert {distribution: metadata.version(distribution) for distribution in pinned} == pinned
+    names = {file.parts[0].partition(".")[0] for pin in pinned for file in metadata.files(pin) or ()}
+    folders = [sysconfig.get_path("purelib"), bundling.source_package().path]
+    job = ROOT / "glue_jobs" / f"{name}.py"
+
+    run = import_alone(sys.executable, job, folders, bytecode=bytecode, names=sorted(names | {"strandline"}))
+
+    assert run.returncode == 0, run.stderr
+
+
+def test_each_glue_job_runs_alone_encrypted_and_as_often_as_is_said(assembly):
+    jobs = {job["Name"]: job for job in assembly.properties("AWS::Glue::Job")}
+    (security,) = assembly.properties("AWS::Glue::SecurityConfiguration")
+    (trigger,) = assembly.properties("AWS::Glue::Trigger")
+
+    assert sorted(name.rpartition(f"{assembly.stage}-")[2].replace("-", "_") for name in jobs) == GLUE_JOBS
+    for job in jobs.values():
+        assert job["ExecutionProperty"] == {"MaxConcurrentRuns": 1}
+        assert job["SecurityConfiguration"] == security["Name"]
+        assert job["GlueVersion"] == "5.0"  # of Python 3.11, the oldest that we run on
+    assert security["EncryptionConfiguration"]["CloudWatchEncryption"]["CloudWatchEncryptionMode"] == "SSE-KMS"
+    assert (trigger["Schedule"], trigger["StartOnCreation"]) == ("cron(15 * * * ? *)", True)
+    assert [action["JobName"] for action in trigger["Actions"]] == [f"strandline-{assembly.stage}-refresh-gold"]
 
 
 def test_a_function_and_its_layers_fit_lambda(assemblies):

@@ -1,4 +1,4 @@
-"""The private parts of moto that S3, EventBridge and the server replace are as they were.
+"""The private parts of moto that S3, EventBridge, Glue and the server replace are as they were.
 
 When this fails after an upgrade: compare the named part with what replaces it, then change the expectation here.
 """
@@ -12,6 +12,7 @@ from moto.core.common_models import BaseModel
 from moto.core.responses import BaseResponse
 from moto.core.utils import convert_to_flask_response
 from moto.events.models import EventPattern, EventsBackend, Rule
+from moto.glue.models import FakeJob, FakeJobRun, FakeTrigger
 from moto.iam.models import Role
 from moto.lakeformation.models import LakeFormationBackend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler
@@ -41,6 +42,9 @@ REPLACED = {
     ),
     "DomainDispatcherApplication.get_application": (DomainDispatcherApplication.get_application, "35691b0d86e1"),
     "MotoRequestHandler.make_environ": (MotoRequestHandler.make_environ, "5a45181ad358"),
+    "FakeJob.start_job_run": (FakeJob.start_job_run, "eba4f6b091c2"),
+    "FakeJobRun": (FakeJobRun, "c8906f54e06c"),
+    "FakeTrigger": (FakeTrigger, "43327c983763"),
     "FakeKey": (FakeKey, "2eb1cabc25d7"),
     "FakeMultipart": (FakeMultipart, "737cdc6f0dcf"),
     "FakeBucket.get_permission": (FakeBucket.get_permission, "6a42b9d82de6"),

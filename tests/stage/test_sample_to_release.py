@@ -151,6 +151,28 @@ def test_loading_twice_equals_loading_once(child, lab):
     assert lab.deployment.queries.run(samples).rows == (("1",),)
 
 
+def test_a_job_of_glue_counts_what_was_loaded_and_nothing_where_nothing_was(child, deployed):
+    """LAK-03."""
+    submission_id, _ = child
+    glue, name = deployed._endpoint.client("glue"), "strandline-local-refresh-gold"
+    states = []
+    for _ in range(2):
+        run_id = glue.start_job_run(JobName=name)["JobRunId"]
+        while (run := glue.get_job_run(JobName=name, RunId=run_id)["JobRun"])["JobRunState"] in {"STARTING", "RUNNING"}:
+            time.sleep(0.2)
+        logs = deployed._endpoint.client("logs").get_log_events(
+            logGroupName="/aws-glue/jobs/output", logStreamName=run_id
+        )["events"]
+        states.append((run["JobRunState"], len(logs)))
+    assert states == [("SUCCEEDED", 1), ("SUCCEEDED", 0)]  # a line a cohort that was counted
+    sql = f"""SELECT count(*) FROM variants JOIN cohort_frequencies AS counted
+        ON counted.contig = variants.contig AND counted.position = variants.position
+        AND counted.ref = variants.ref AND counted.alt = variants.alt
+        WHERE variants.submission_id = '{submission_id}' AND counted.cohort = 'all' AND counted.allele_count > 0"""
+    loaded = f"SELECT count(*) FROM variants WHERE submission_id = '{submission_id}'"
+    assert deployed.queries.run(sql).rows == deployed.queries.run(loaded).rows != (("0",),)
+
+
 def test_every_state_change_is_kept_with_its_reason(child, deployed):
     submission_id, _ = child
     changes = deployed.submissions.changes(submission_id)
