@@ -54,7 +54,8 @@ def peers() -> Path:
         for name in ("package.json", "package-lock.json"):
             shutil.copy2(PEERS / name, fresh)
         npm = _node().parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-        done = _run(_node(), npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", folder=fresh)
+        quick = ("--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1", "--fetch-timeout=30000")
+        done = _run(_node(), npm, "ci", *quick, folder=fresh)
         if done.returncode:
             shutil.rmtree(fresh)
             pytest.skip(f"npm could not install what bundles are held against: {done.stderr.strip()[-200:]}")
