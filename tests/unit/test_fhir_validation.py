@@ -29,6 +29,7 @@ from strandline.fhir.validation import (
     require_valid,
     validate_document,
 )
+from strandline.variants.records import read_calls
 from tests.unit.fhir_damage import (
     DAMAGES,
     SECRET,
@@ -287,6 +288,22 @@ def test_neighbours_of_a_phase_set_are_told_to_lie_on_one_copy_or_on_two():
         if "sequence-phase-relationship" in str(entry["resource"].get("meta"))
     ]
     assert found == ["Trans", "Trans"]
+
+
+def test_the_phase_set_of_a_call_is_read_where_the_genotype_is_phased(tmp_path):
+    """VCF 4.5, 1.6.2, PS: genotypes without a phase have none, whatever stands there."""
+    header = [
+        "##fileformat=VCFv4.3",
+        "##contig=<ID=c,length=1000>",
+        '##FORMAT=<ID=GT,Number=1,Type=String,Description="x">',
+        '##FORMAT=<ID=PS,Number=1,Type=Integer,Description="x">',
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tS",
+    ]
+    cells = ("0|1:7", "0/1:7", "1|0:.")
+    rows = [f"c\t{7 + place}\t.\tG\tA\t60\tPASS\t.\tGT:PS\t{cell}" for place, cell in enumerate(cells)]
+    vcf = tmp_path / "phased.vcf"
+    vcf.write_text("\n".join([*header, *rows]) + "\n")
+    assert [call.phase_set for call in read_calls(vcf)] == [7, None, None]
 
 
 def test_two_alleles_of_one_place_are_a_genotype():
