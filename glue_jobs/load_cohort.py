@@ -22,9 +22,10 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--source", required=True, help="s3://BUCKET/PREFIX/ that holds *.vcf.gz")
     parser.add_argument("--reference-build", required=True, help="build that the files were made on, such as GRCh38")
     parser.add_argument("--reference-version", default="1")
+    parser.add_argument("--site", help="code of the lab that they are of: without it, no role of a site sees the rows")
     given, _ = parser.parse_known_args(argv)  # Glue adds arguments of its own
-    target = Target(given.reference_build, given.reference_version, None, datetime.now(UTC))
     try:
+        target = Target(given.reference_build, given.reference_version, None, datetime.now(UTC), given.site)
         load(LakePlace(given.database, None, None), given.source, target)
     except RejectedInputError as refused:
         sys.stderr.write(f"{refused}\n")

@@ -1,5 +1,6 @@
 """An exported HealthOmics store into the lake: sample by sample, each in one commit a table, counted on both sides."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -31,16 +32,26 @@ from strandline.lake.migration_reference import BuildSequences
 from strandline.lake.tables import lake_tables
 from strandline.lake.vcf_columns import read_vcf
 from strandline.lake.vcf_source import open_vcf
+from strandline.landing.manifest import SITE_CODE
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What the rows of a migration have in common, and what their positions are held against."""
+    """What the rows of a migration have in common, and what their positions are held against.
+
+    Raises:
+        RejectedInputError: `site_code`, where the site, whose rows they are, is not named as manifests name one.
+    """
 
     reference_name: str
     reference_version: str
     fasta: Path | None
     now: datetime
+    site: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.site is not None and re.fullmatch(SITE_CODE, self.site) is None:
+            raise RejectedInputError("site_code", "the site is letters, digits, '.', '_' and '-', 32 at most")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +174,7 @@ def _migrate_files(place: LakePlace, paths: Sequence[Path], target: Target, jobs
         reference_name=target.reference_name,
         reference_version=target.reference_version,
         reference=target.fasta,
+        site=target.site,
     )
     read = [_carried(one) for one in described]
     if not dry:
@@ -224,7 +236,7 @@ def _migrate_sample(
     contigs = sorted(counts)
 
     def migrate(contig: str, submission_id: str = "") -> Migrated:
-        made = MigratedFile(submission_id, sample_id, target.reference_name, target.reference_version)
+        made = MigratedFile(submission_id, sample_id, target.reference_name, target.reference_version, target.site)
         return migrate_variants(store.rows(sample_id=sample_id, contig=contig), contig, made, sequences)
 
     digest, would_write, refused, has_sites = ContentDigest(sample_id), {}, {}, False
@@ -293,5 +305,6 @@ def _sample_row(sample_id: str, submission_id: str, count: int, target: Target) 
         "reference_version": target.reference_version,
         "variant_count": count,
         "loaded_at": target.now,
+        "site": target.site,
     }
     return pa.Table.from_pylist([row], schema=lake_tables()["samples"].arrow_schema())

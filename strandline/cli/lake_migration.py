@@ -32,6 +32,9 @@ def migrate(
     reference: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Indexed FASTA to hold the REF bases against.")
     ] = None,
+    site: Annotated[
+        str | None, typer.Option(help="Code of the lab that they are of: without it, no role of a site sees the rows.")
+    ] = None,
     annotations: Annotated[str | None, typer.Option(help="Source, such as ClinVar: it is an annotation store.")] = None,
     release: Annotated[str | None, typer.Option(help="With --annotations: the release, such as 2026-11-01.")] = None,
     contig_prefix: Annotated[str, typer.Option(help="With --annotations: put before contigs that lack it.")] = "",
@@ -47,7 +50,7 @@ def migrate(
     Example: strandline lake migrate s3://exports/variants/ --reference-build GRCh38 --dry-run
     """
     place, vcfs = connect(stage).lake_place, _vcfs_of(source)
-    target = Target(reference_build, reference_version, reference, datetime.now(UTC))
+    target = Target(reference_build, reference_version, reference, datetime.now(UTC), site)
     view = "omicsannotations" if annotations else "omicsvariants"
     store = ExportedStore(source, view, place.endpoint_url, place.region)
     if annotations:

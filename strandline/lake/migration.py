@@ -71,6 +71,7 @@ class MigratedFile:
     sample_id: str
     reference_name: str
     reference_version: str
+    site: str | None = None
 
 
 @cache
@@ -258,6 +259,7 @@ def _columns(rows: pa.Table, contig: str, made: MigratedFile, alleles: Allele) -
         "submission_id": pa.repeat(pa.scalar(made.submission_id), rows.num_rows),
         "reference_name": pa.repeat(pa.scalar(made.reference_name), rows.num_rows),
         "reference_version": pa.repeat(pa.scalar(made.reference_version), rows.num_rows),
+        "site": pa.repeat(pa.scalar(made.site, pa.string()), rows.num_rows),
         "contig": pa.repeat(pa.scalar(contig), rows.num_rows),
         "position": pa.array(alleles.starts0 + 1),
         "end_position": pa.array(alleles.ends0),

@@ -27,7 +27,7 @@ from tests.stage.compute_stage import running_stage
 from tests.stage.test_lake_questions import replace
 
 REGION, NOW = "us-east-1", datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
-TARGET = Target("GRCh38", "1", None, NOW)
+TARGET = Target("GRCh38", "1", None, NOW, "north")
 VCF = """##fileformat=VCFv4.3
 ##INFO=<ID=AC,Number=A,Type=Integer,Description="x">
 ##FORMAT=<ID=GT,Number=1,Type=String,Description="x">
@@ -171,8 +171,11 @@ def test_a_dry_run_counts_and_loads_nothing_and_another_content_is_refused(stage
     assert [one.refusal and one.refusal[0] for one in outcomes] == ["lake_sample_loaded", None]
     with pytest.raises(RejectedInputError, match=r"^migrate_refused: 1 of 2 samples .*: 1 as lake_sample_loaded$"):
         raise_refusals(outcomes)
-    samples = other_queries.run("SELECT DISTINCT sample_id FROM variants").rows
-    assert samples == (("B",),)
+    for table in ("variants", "samples"):
+        found = other_queries.run(f"SELECT DISTINCT sample_id FROM {table} WHERE site = 'north'").rows
+        assert found == (("B",),)
+    with pytest.raises(RejectedInputError, match=r"^site_code"):
+        Target("GRCh38", "1", None, NOW, "north' OR '1'='1")
 
 
 def test_an_annotation_store_becomes_a_release(stage, make_lake):

@@ -25,7 +25,7 @@ from strandline.lake.migration_reference import BuildSequences
 from strandline.lake.tables import lake_tables
 from strandline.variants.kinds import variant_type
 
-MADE = MigratedFile("omics-1", "S1", "GRCh38", "1")
+MADE = MigratedFile("omics-1", "S1", "GRCh38", "1", "north")
 SNV = {
     "importjobid": "job-1",
     "contigname": "chr20",
@@ -89,9 +89,10 @@ def test_a_row_has_the_columns_of_the_table_and_1_based_positions():
         "alt_number": 1,
         "source_position": 100,
         "sample_fields": [("FT", "PASS")],
+        "site": "north",
     }
     (site,) = made.sites.to_pylist()
-    assert (site["identifier"], site["info"]) == ("rs7;COSV1", [("AC", "1"), ("DB", "")])
+    assert (site["identifier"], site["info"], site["site"]) == ("rs7;COSV1", [("AC", "1"), ("DB", "")], "north")
 
 
 @pytest.mark.parametrize(
