@@ -106,6 +106,23 @@ def test_only_who_may_write_is_granted_more_than_to_read(assembly):
         assert not more or who == "admin", (who, resource)
 
 
+def test_each_job_that_commits_to_tables_holds_a_grant_to(assembly):
+    """Where Lake Formation decides, what IAM allows of the catalog is not enough."""
+    committing = {
+        policy["Roles"][0]["Ref"]
+        for policy in assembly.properties("AWS::IAM::ManagedPolicy", "compute")
+        if any("glue:UpdateTable" in many(one["Action"]) for one in policy["PolicyDocument"]["Statement"])
+    }
+    granted = [
+        json.dumps(properties["Principal"])
+        for properties in assembly.properties("AWS::LakeFormation::PrincipalPermissions", "access")
+        if {"INSERT", "DELETE", "ALTER"} <= set(properties["Permissions"])
+    ]
+
+    assert committing
+    assert {role for role in committing if any(role in principal for principal in granted)} == committing
+
+
 @pytest.mark.parametrize("role", ["researcher", "compliance"])
 def test_who_reads_reaches_no_file_of_the_lake_and_no_workgroup_but_its_own(assembly, role):
     for statement in statements(assembly, role):
