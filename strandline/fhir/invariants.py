@@ -35,8 +35,10 @@ def has(element: Json, name: str) -> bool:
 
 def has_choice(element: Json, name: str) -> bool:
     """Whether an element has a child whose name ends with its type, such as valueString."""
-    size = len(name)
-    return any(key.lstrip("_").startswith(name) and key.lstrip("_")[size : size + 1].isupper() for key in element)
+    for key in element:
+        if name in key and (bare := key.lstrip("_")).startswith(name) and bare[len(name) : len(name) + 1].isupper():
+            return True
+    return False
 
 
 def descendants(value: Any) -> Iterator[Json]:
@@ -95,8 +97,9 @@ def _value_has_no_component_of_its_code(element: Json, around: Around) -> bool:
         return True
     for component in components:
         try:
-            if any(coding in own for coding in component["code"]["coding"]):
-                return False
+            for coding in component["code"]["coding"]:
+                if coding in own:
+                    return False
         except (TypeError, KeyError, IndexError):
             continue  # found fault with elsewhere
     return True
@@ -185,13 +188,14 @@ def _exactly_one_of(*names: str) -> Rule:
     return lambda element: sum(has(element, name) for name in names) == 1
 
 
-def _no_contained(name: str, below: str = "meta") -> Rule:
+def _no_contained(*names: str) -> Rule:
+    """No contained resource has one of these in its meta."""
+
     def rule(element: Json) -> bool:
-        for resource in _dicts(element.get("contained")):
-            meta = resource.get(below)
-            if isinstance(meta, dict) and has(meta, name):
-                return False
-        return True
+        if "contained" not in element:
+            return True
+        metas = [resource.get("meta") for resource in _dicts(element["contained"])]
+        return not any(isinstance(meta, dict) and has(meta, name) for meta in metas for name in names)
 
     return rule
 
@@ -265,7 +269,7 @@ RULES: Final[dict[str, Rule]] = {
     "dis-1": _of_ucum,
     "dom-2": lambda element: not any(has(resource, "contained") for resource in _dicts(element.get("contained"))),
     "dom-3": _contained_is_referenced,
-    "dom-4": lambda element: all(_no_contained(name)(element) for name in ("versionId", "lastUpdated")),
+    "dom-4": _no_contained("versionId", "lastUpdated"),
     "dom-5": _no_contained("security"),
     "dom-6": lambda element: isinstance(element.get("text"), dict) and has(element["text"], "div"),
     "drq-1": _exactly_one_of("path", "searchParam"),

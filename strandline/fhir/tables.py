@@ -72,6 +72,9 @@ class Structure:
         for element in self.elements.values():
             parent = element.id.rpartition(".")[0]
             self._children.setdefault(parent, []).append(element)
+        children = self._children.get(self.type, [])
+        self.patterns = [(child.name, child.pattern) for child in children if child.pattern and not child.slice_name]
+        """What the whole must have at its top, such as the code of an Observation."""
 
     @property
     def root(self) -> Element:

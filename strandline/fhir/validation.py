@@ -162,9 +162,8 @@ def _holds(scope: Scope, target: Json, profile: str) -> bool:
     structure = tables().structure(profile)
     if structure is None or structure.type != target.get("resourceType"):
         return False
-    for child in structure.children(structure.type):
-        if child.pattern is not None and not child.slice_name and not matches(child.pattern, target.get(child.name)):
-            return False  # such as the code of an Observation: no need to look further
+    if not all(matches(pattern, target.get(name)) for name, pattern in structure.patterns):
+        return False  # such as the code of an Observation: no need to look further
     quiet = Validation(scope.validation.by_url, False, lambda *_: True)
     problems = _checks().of(profile)(target, Scope(quiet, Around(target, target)))
     return not any(problem.severity is Severity.ERROR for problem in problems or ())
