@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from moto.core.exceptions import JsonRESTError
@@ -16,6 +17,7 @@ from moto.stepfunctions.parser.api import ExecutionStatus
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped, ProgramTimedOut
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
@@ -28,6 +30,7 @@ _ENDED = (ExecutionStatus.SUCCEEDED, ExecutionStatus.FAILED, ExecutionStatus.ABO
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
 _NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}\Z")
 _starting = threading.RLock()
+_KEPT_DEFINITIONS = 64
 
 Told = Callable[[Execution], None]
 
@@ -44,6 +47,23 @@ class InvalidDefinitionError(JsonRESTError):
 
     def __init__(self, message: str) -> None:
         super().__init__("InvalidDefinition", f"Invalid State Machine Definition: {message}")
+
+
+def parse_once(original: Callable[[str], tuple[Any, Any]]) -> Callable[[str], tuple[Any, Any]]:
+    """Return AmazonStateLanguageParser.parse that reads a text once and makes a program of it for each execution.
+
+    Reading takes most of the time that an execution's start takes.
+    """
+
+    @lru_cache(_KEPT_DEFINITIONS)
+    def read(definition: str) -> Any:
+        return original(definition)[1]
+
+    def parse(definition: str) -> tuple[Any, Any]:
+        tree = read(definition)
+        return Preprocessor().visit(tree), tree
+
+    return parse
 
 
 def start_once(original: Callable[..., Execution], told: Told) -> Callable[..., Execution]:

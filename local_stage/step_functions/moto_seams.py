@@ -27,6 +27,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
 )
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.jsonata import jsonata
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.utils import json_path
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
@@ -89,6 +90,7 @@ def _replace() -> None:
         ),
         (ErrorEqualsDecl, "_eval_body"): errors.eval_error_equals,
         (CustomErrorName, "__init__"): errors.init_custom_error_name,
+        (AmazonStateLanguageParser, "parse"): staticmethod(executions.parse_once(AmazonStateLanguageParser.parse)),
         (Environment, "set_stop"): executions.interrupt_waits(Environment.set_stop),
         (Environment, "set_error"): executions.keep_the_end(Environment.set_error),
         (ExecutionWorker, "_execution_logic"): executions.end_always(ExecutionWorker._execution_logic),

@@ -8,6 +8,7 @@ import time
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 
 from local_stage import batch
 from local_stage.step_functions import executions
@@ -537,3 +538,10 @@ def test_status_changes_are_events_for_a_rule_that_asks(stage):
     assert (detail["executionArn"], detail["output"]) == (execution["executionArn"], "1")
     events.remove_targets(Rule="executions", Ids=["1"])
     events.delete_rule(Name="executions")
+
+
+def test_a_definition_is_read_once_and_each_execution_has_a_program_of_its_own(stage):
+    definition = json.dumps(chain(Only={"Type": "Pass", "End": True}))
+    (one, tree), (other, again) = (AmazonStateLanguageParser.parse(definition) for _ in range(2))
+    assert one is not other
+    assert tree is again

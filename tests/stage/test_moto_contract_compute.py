@@ -41,6 +41,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
 from moto.stepfunctions.parser.asl.eval.callback.callback import CallbackEndpoint, CallbackPoolManager
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.jsonata import jsonata
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.utils import json_path
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
@@ -118,6 +119,7 @@ NORMALISE = ["self", "parameters", "boto_service_name", "service_action_name"]
         (Environment.is_frame, ["self"]),
         (Environment.is_running, ["self"]),
         (CallbackEndpoint.interrupt_all, ["self"]),
+        (AmazonStateLanguageParser.parse, ["definition"]),
         (ExecutionWorker._execution_logic, ["self"]),
         (ExecutionWorker.stop, ["self", "stop_date", "error", "cause"]),
         (BaseExecutionWorkerCommunication._reflect_execution_status, ["self"]),
