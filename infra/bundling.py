@@ -51,8 +51,11 @@ def source_layer() -> Package:
 
 
 def source_package() -> Package:
-    """The `strandline` package in a folder of its own, to be zipped for Glue."""
-    content_hash = _content_hash([ROOT / "strandline"])
+    """The `strandline` package in a folder of its own, to be zipped for Glue.
+
+    An asset is known by its hash alone: this one and the layer have the same files in other folders.
+    """
+    content_hash = hashlib.sha256(f"package {_content_hash([ROOT / 'strandline'])}".encode()).hexdigest()
 
     def fill(target: Path) -> None:
         shutil.copytree(ROOT / "strandline", target / "strandline", ignore=_BYTECODE)

@@ -170,6 +170,14 @@ def test_whatever_is_shipped_is_pinned_as_it_was_tested(requirements):
     assert {name: version for name, version in pins(requirements).items() if tested.get(name) != version} == {}
 
 
+def test_two_packages_with_the_same_files_in_other_folders_are_two_assets():
+    """CDK stages an asset by its hash alone: of two with one hash, the first is shipped as both."""
+    layer, package = bundling.source_layer(), bundling.source_package()
+    assert (layer.path / "python" / "strandline").is_dir()
+    assert (package.path / "strandline").is_dir()
+    assert layer.content_hash != package.content_hash
+
+
 def test_a_layer_is_made_once_and_named_by_what_it_holds(tmp_path, monkeypatch):
     monkeypatch.setattr(bundling, "BUILD", tmp_path)
     runtime = FunctionRuntime(python=f"{sys.version_info.major}.{sys.version_info.minor}", platform=None)
