@@ -4,6 +4,7 @@ An image pins its tools and puts them on PATH. On a plain machine samtools and b
 pybwa; each is wrapped as a process of its own, so that a pipeline looks the same in both places.
 """
 
+import fcntl
 import os
 import re
 import shutil
@@ -22,7 +23,7 @@ from typing import IO, Final
 from strandline.reads.embedded_htslib import embedded_version
 
 _OLDEST_HTSLIB_TOOL: Final = (1, 17)
-_TAPPED_BYTES: Final = 1 << 18
+_TAPPED_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,24 +94,24 @@ def run_pipeline(
     with ExitStack() as stack:
         sink = stack.enter_context(output.open("wb")) if output else None
         source: IO[bytes] | None = None
-        tapped: tuple[IO[bytes] | None, IO[bytes] | None] = None, None
+        tapped: IO[bytes] | None = None
         for index, command in enumerate(commands):
             last = index == len(commands) - 1
-            is_tapped = tap is not None and index == tap.before
+            if tap and index == tap.before and source:
+                tapped = stack.enter_context(_branch_off(source, processes, stack))
+                source = processes[-1].stdout
             process = subprocess.Popen(
                 list(command),
-                stdin=subprocess.PIPE if is_tapped else source if source else subprocess.DEVNULL,
+                stdin=source if source else subprocess.DEVNULL,
                 stdout=(sink if sink else None) if last else subprocess.PIPE,
                 stderr=subprocess.DEVNULL if quiet else None,
             )
             stack.callback(_end, process)
-            if is_tapped:
-                tapped = source, process.stdin
-            elif source:
+            if source:
                 source.close()  # the reader owns it now: the writer gets SIGPIPE if the reader dies
             source = process.stdout
             processes.append(process)
-        broken = _read_along(tap, *tapped) if tap else None
+        broken = _read_along(tap, tapped) if tap else None
         codes = [process.wait() for process in processes]
     failed = [(code, process) for code, process in zip(codes, processes, strict=True) if code]
     if failed:
@@ -144,52 +145,65 @@ def _version(executable: str) -> tuple[int, int]:
     return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
-def _read_along(tap: Tap, source: IO[bytes] | None, sink: IO[bytes] | None) -> Exception | None:
+def _branch_off(source: IO[bytes], processes: "list[subprocess.Popen[bytes]]", stack: ExitStack) -> IO[bytes]:
+    """Let `tee` copy what comes to the next command and to the pipe that is returned.
+
+    A process of its own copies, because a thread of this one would wait for whoever reads along at every piece.
+    """
+    reading, writing = os.pipe()
+    branch = os.fdopen(reading, "rb", buffering=0)
+    try:
+        process = subprocess.Popen(
+            [shutil.which("tee") or "tee", f"/dev/fd/{writing}"],
+            stdin=source,
+            stdout=subprocess.PIPE,
+            pass_fds=(writing,),
+        )
+    finally:
+        os.close(writing)
+    stack.callback(_end, process)
+    source.close()
+    processes.append(process)
+    for pipe in (branch, process.stdout):
+        if pipe and hasattr(fcntl, "F_SETPIPE_SZ"):  # Linux; elsewhere pipes hold what they hold
+            with suppress(OSError):
+                fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _TAPPED_BYTES)
+    return branch
+
+
+def _read_along(tap: Tap, branch: IO[bytes] | None) -> Exception | None:
     """Let the tap read; return what it raised over a stream that has ended, for its writer may have died."""
-    if source is None or sink is None:
+    if branch is None:
         raise ValueError("a tap goes between two commands")
-    stream = _Passing(source, sink)
+    stream = _Stream(branch)
     broken: Exception | None = None
-    with source:
-        try:
-            tap.read(iter(stream))
-        except Exception as error:
-            if not stream.has_ended:
-                raise
-            broken = error
-        for _ in stream:
-            pass
-        with suppress(BrokenPipeError):
-            sink.close()
+    try:
+        tap.read(iter(stream))
+    except Exception as error:
+        if not stream.has_ended:
+            raise
+        broken = error
+    for _ in stream:
+        pass
     return broken
 
 
-class _Passing:
-    """What goes from one process to another; ends early where the other has died, whose exit code tells why."""
+class _Stream:
+    """The pieces of a pipe, and whether they have ended."""
 
-    def __init__(self, source: IO[bytes], sink: IO[bytes]) -> None:
-        self._source = source
-        self._sink = sink
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._pipe = pipe
         self.has_ended = False
 
     def __iter__(self) -> Iterator[bytes]:
-        while not self.has_ended:
-            piece = os.read(self._source.fileno(), _TAPPED_BYTES)
-            try:
-                self._sink.write(piece)
-            except BrokenPipeError:
-                piece = b""
-            if not piece:
-                self.has_ended = True
-                return
+        while piece := self._pipe.read(_TAPPED_BYTES):
             yield piece
+        self.has_ended = True
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    for pipe in (process.stdin, process.stdout):
-        if pipe:
-            with suppress(BrokenPipeError):
-                pipe.close()
+    if process.stdout:
+        process.stdout.close()
     if process.poll() is None:
         process.kill()
         process.wait()
