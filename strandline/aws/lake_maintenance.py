@@ -4,7 +4,7 @@ Each may run twice, beside readers and loaders: a reader stays with the snapshot
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -22,6 +22,7 @@ from strandline.lake.layout import (
     MOST_STREAMS,
     ROWS_PER_FILE,
     FileRange,
+    conform,
     merge_sorted,
     rows_per_batch,
     runs_of,
@@ -186,13 +187,19 @@ def _merge(table: "Table", *, partition: "Record", most_runs: int) -> int:
     size = rows_per_batch(len(chosen)) if merging.by_place else ROWS_PER_FILE
     streams = [_read_run(table, run, merging.keys[0], size) for run in chosen]
     if not merging.by_place:  # files of several samples may be in another order, and are small
-        streams = [sort_pieces(stream, merging.keys, definition.arrow_schema()) for stream in streams]
+        streams = [_sorted(stream, merging.keys, definition.arrow_schema()) for stream in streams]
     for rows in merge_sorted(streams, merging.keys):
         writer.write(rows)
     old = [file.file.file for run in chosen for file in run]
     # what others add meanwhile is no conflict, if only the merged files are still there: no row has such a name
     replace_files(table, old, writer.close(), of=EqualTo(term=Reference("submission_id"), value=""))
     return writer.rows
+
+
+def _sorted(stream: "Iterator[pa.Table]", keys: Sequence[str], schema: "pa.Schema") -> "Iterator[pa.Table]":
+    """Sort a stream; rows of one sample pass unsorted, and leave in the same types as those that were sorted."""
+    for rows in sort_pieces(stream, keys, schema):
+        yield conform(rows, schema)
 
 
 def _read_run(table: "Table", run: list[FileRange], key: str, rows: int) -> "Iterator[pa.Table]":

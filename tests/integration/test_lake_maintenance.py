@@ -108,6 +108,15 @@ def test_several_samples_of_one_submission_lie_by_sample_in_the_copy(lake):
     assert found(lake, "sample_variants") == found(lake) == expected(A=[10, 20], B=[10, 20])
 
 
+def test_files_of_one_sample_and_of_several_are_put_together(lake, monkeypatch):
+    """What is sorted has other types of text than what is not."""
+    monkeypatch.setattr("strandline.aws.lake_maintenance.MOST_SMALL", 1)
+    lake.replace_rows("variants", "s-A", lambda: [pa.concat_tables([rows_of(sample, [10]) for sample in "CA"])])
+    load(lake, "B", [20])
+    assert compact(lake, "sample_variants").files_after == 1
+    assert found(lake, "sample_variants") == found(lake) == expected(A=[10], B=[20], C=[10])
+
+
 def test_a_few_files_over_one_position_are_left_alone(lake):
     for sample in "ABCD":
         load(lake, sample, [10, 20])
