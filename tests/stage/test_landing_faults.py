@@ -1,11 +1,13 @@
-"""Two hundred uploads at once, and everything that can go wrong between the bucket and the table.
+"""Many uploads at once, and everything that can go wrong between the bucket and the table.
 
 Events are duplicated, reordered, delayed and lost, and the registrar is killed again and again; each submission still
-ends in its right state, none is lost, none is processed twice. Requirements: ING-02, ING-03, OPS-08.
+ends in its right state, none is lost, none is processed twice. `make bench` sends two hundred, by the variable
+FAULTY_UPLOADS. Requirements: ING-02, ING-03, OPS-08.
 """
 
 import contextlib
 import json
+import os
 import random
 import threading
 import time
@@ -21,7 +23,7 @@ from local_stage import lifecycle
 from strandline.journey import MANIFEST_NAME, SubmissionState, landing_key, manifest_key
 from tests.integration.conftest import READS, manifest_of
 
-UPLOADS = 200
+UPLOADS = int(os.environ.get("FAULTY_UPLOADS", "80"))
 KILLS = 12
 SEED = 20_261_122
 WRONG_READS = dict.fromkeys(READS, b"no reads at all\n")
@@ -152,7 +154,7 @@ def wait_until_the_queue_is_empty(deployed) -> None:
         time.sleep(0.2)
 
 
-def test_two_hundred_uploads_at_once_end_in_their_right_state_whatever_happens_to_their_events(deployed, faulty):
+def test_many_uploads_at_once_end_in_their_right_state_whatever_happens_to_their_events(deployed, faulty):
     killer = RegistrarKiller()
     killer.start()
     s3 = deployed._endpoint.client("s3")
@@ -161,8 +163,8 @@ def test_two_hundred_uploads_at_once_end_in_their_right_state_whatever_happens_t
     wait_until_the_queue_is_empty(deployed)
     killer.over.set()
     killer.join()
-    assert killer.killed >= 5
-    assert min(faulty.told.values()) >= 20, faulty.told
+    assert killer.killed >= UPLOADS // 40
+    assert min(faulty.told.values()) >= UPLOADS // 10, faulty.told
 
     invoke_later(deployed, "sweep-landing", timedelta(minutes=10))
     waiting = {submission_id for submission_id, expected in sent.items() if expected is not INCOMPLETE}
