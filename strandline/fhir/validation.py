@@ -204,7 +204,7 @@ def _bundle_problems(document: Json) -> Iterator[Problem]:
 
 def _unchecked(validation: Validation) -> Iterator[Problem]:
     for url, times in sorted(validation.unlisted.items()):
-        says = f"codes of {url} are not listed in the packages: {times} different ones were not checked"
+        says = f"not checked, because the packages do not list the codes of {url}: {times} of them"
         yield from one("not_checked", says, severity=Severity.INFORMATION)
     for key, times in sorted(validation.unruled.items()):
         yield from one("not_checked", f"invariant {key} was not checked, {times} times", severity=Severity.INFORMATION)
