@@ -16,6 +16,7 @@ from strandline.aws.settings import DeliverySettings
 from strandline.aws.submissions import SubmissionsTable
 from strandline.aws.workspace import Buckets, Workspace
 from strandline.fhir.drafting import RegionsSaid
+from strandline.interpretation.scope import Scope, scope_of
 from strandline.journey import Artifact
 from strandline.landing.manifest import FileRole
 from strandline.landing.regions import Region, parse_regions
@@ -43,6 +44,7 @@ class Analysis:
     quality: QualitySummary
     findings: Findings
     sources: dict[str, str]
+    scope: Scope
 
 
 @contextmanager
@@ -86,9 +88,11 @@ def _read_analysis(workspace: Workspace) -> Analysis:
     bundle = workspace.reference()
     calls = workspace.fetch(Artifact.CALLS)
     annotated = bool(bundle.files_of(ReferenceRole.GENE_MODELS, ReferenceRole.CLINVAR))
+    scope = scope_of(workspace.manifest.sample)
     return Analysis(
         bundle=bundle,
         quality=QualitySummary.model_validate_json(workspace.fetch(Artifact.QC).read_bytes()),
-        findings=select_findings(read_calls(calls), annotated=annotated),
+        findings=select_findings(read_calls(calls), annotated=annotated, scope=scope),
         sources=read_sources(calls),
+        scope=scope,
     )

@@ -4,7 +4,8 @@ Shape (JSON, UTF-8, at most 1 MiB)::
 
     {"manifest_version": "1",
      "sample": {"sample_id": "HG002", "subject_id": "PT00042", "sex": "MALE", "assay": "WGS", "platform": "ILLUMINA",
-                "site": "north", "trial": "NCT01234567", "consent": "RESEARCH"},
+                "site": "north", "trial": "NCT01234567", "consent": "RESEARCH", "panel": "lynch",
+                "secondary_findings": "NO"},
      "reference": {"name": "slice", "version": "0c2b5f1a9e3d"},
      "analysis": {"caller": "freebayes"},
      "files": [{"name": "R1.fastq.gz", "role": "READS_1", "size_bytes": 123, "sha256": "..."}, ...]}
@@ -22,6 +23,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from strandline.errors import RejectedInputError
+from strandline.interpretation.panels import panel_named
 from strandline.journey import MANIFEST_NAME, check_file_name, check_sample_id
 
 MANIFEST_LIMIT_BYTES = 1 << 20
@@ -51,6 +53,13 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
+class Answer(StrEnum):
+    """What a subject answered."""
+
+    YES = "YES"
+    NO = "NO"
+
+
 class Consent(StrEnum):
     """What the subject agreed that the data may be used for."""
 
@@ -69,7 +78,8 @@ class SampleDeclaration(_Frozen):
     """Who and what was sequenced, where and for what.
 
     `subject_id` is a pseudonym: `PT00042` or `PT12AB34CD`. `site` is the lab's code, `trial` the registry's id of the
-    study, `library` the preparation that all reads come from.
+    study, `library` the preparation that all reads come from. `panel` is what was ordered, and `secondary_findings`
+    whether the subject wants to be told what was not: see docs/interpretation.md.
     """
 
     sample_id: str
@@ -81,6 +91,14 @@ class SampleDeclaration(_Frozen):
     site: _Code | None = None
     trial: _Code | None = None
     consent: Consent | None = None
+    panel: Annotated[
+        str | None,
+        Field(exclude_if=lambda value: value is None),  # a manifest that says nothing of it keeps its bytes
+    ] = None
+    secondary_findings: Annotated[
+        Answer | None,
+        Field(exclude_if=lambda value: value is None),  # likewise
+    ] = None
 
     @field_validator("sample_id")
     @classmethod
@@ -95,6 +113,11 @@ class SampleDeclaration(_Frozen):
                 "consent_withdrawn", "the subject withdrew consent: do not send the sample; destroy or return it"
             )
         return value
+
+    @field_validator("panel")
+    @classmethod
+    def _panel_is_known(cls, value: str | None) -> str | None:
+        return panel_named(value).name if value is not None else None
 
 
 class ReferenceName(_Frozen):

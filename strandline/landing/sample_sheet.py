@@ -48,7 +48,9 @@ _OF_ALIGNMENTS: Final = {  # or one of these, where they are BAM or CRAM
     Dialect.SAREK: ("bam", "cram"),
     Dialect.ILLUMINA: (),
 }
-_WORDS: Final = frozenset({"sex", "assay", "platform", "consent"})  # enumerations, written in any case
+_WORDS: Final = frozenset(
+    {"sex", "assay", "platform", "consent", "secondary_findings"}
+)  # enumerations, written in any case
 _LATER_STEPS: Final = ("spring_1", "spring_2", "table", "vcf")
 _INDEXES: Final = ("bai", "crai")  # passed over: reads are taken apart from front to end
 _OPTIONAL: Final = {

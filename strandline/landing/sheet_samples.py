@@ -15,7 +15,8 @@ from strandline.landing.manifest import ALIGNED_SUFFIXES, MOST_FILES, READ_GROUP
 FIELD_BY_COLUMN: Final = {  # of our own sheet, whose columns are the fields of the manifest
     "sample": "sample_id",
     "subject": "subject_id",
-    **{name: name for name in ("sex", "assay", "platform", "library", "site", "trial", "consent")},
+    **{name: name for name in ("sex", "assay", "platform", "library", "site", "trial", "consent", "panel")},
+    "secondary_findings": "secondary_findings",
 }
 _MOST_LANES_OF_A_SAMPLE: Final = (MOST_FILES - 1) // 2  # beside the regions
 
@@ -82,7 +83,10 @@ def declare_lane(
             log.add(rules.VALUE_INVALID, line=line, field=_column(str(wrong["loc"][0])))
         return None
     except RejectedInputError as error:
-        log.add(rules.WITHDRAWN if error.code == "consent_withdrawn" else rules.SAMPLE_ID, line=line)
+        if error.code == "panel_unknown":
+            log.add(rules.VALUE_INVALID, line=line, field="panel")
+        else:
+            log.add(rules.WITHDRAWN if error.code == "consent_withdrawn" else rules.SAMPLE_ID, line=line)
         return None
     if not is_right:
         return None

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from strandline.interpretation.scope import Part, Scope
+from strandline.interpretation.secondary_findings import choose_secondary, secondary_genes
 from strandline.variants.records import VariantCall
 
 LONGEST_LIST: Final = 500
@@ -24,6 +26,7 @@ class Tier(StrEnum):
     KNOWN_PATHOGENIC = "Known pathogenic or likely pathogenic"
     LOSS_OF_FUNCTION = "Predicted loss of function"
     PROTEIN_CHANGING = "Changes the protein"
+    SECONDARY = "Secondary finding, known pathogenic or likely pathogenic"
     UNANNOTATED = "Not annotated"
 
 
@@ -45,25 +48,34 @@ class Findings:
     cut: int
 
 
-def select_findings(calls: Iterable[VariantCall], *, annotated: bool) -> Findings:
+def select_findings(calls: Iterable[VariantCall], *, annotated: bool, scope: Scope = Scope()) -> Findings:  # noqa: B008 - frozen
     """Choose what the report names.
 
     Args:
         calls: all records of the filtered VCF.
         annotated: whether the reference bundle has gene models or ClinVar. Where it has neither, nothing can be
             ranked, and every call that passed is named up to the longest list a person reads.
+        scope: what was ordered. What lies outside of it is counted among the others, so that the count does not tell
+            what a person did not want to know.
     """
     named: list[Finding] = []
+    secondary: list[tuple[VariantCall, str]] = []
     other = failed = 0
     for call in calls:
         if not call.passed:
             failed += 1
             continue
         tier = _tier(call) if annotated else Tier.UNANNOTATED
-        if tier is None:
-            other += 1
-        else:
+        part = scope.part_of(_genes_of(call)) if annotated else Part.ORDERED
+        if tier is not None and part is Part.ORDERED:
             named.append(Finding(tier, call))
+        elif tier is Tier.KNOWN_PATHOGENIC and part is Part.SECONDARY:
+            secondary.append((call, next(gene for gene in sorted(_genes_of(call)) if gene in secondary_genes())))
+        else:
+            other += 1
+    told = choose_secondary(secondary)
+    named += [Finding(Tier.SECONDARY, call) for call in told]
+    other += len(secondary) - len(told)
     order = list(Tier)
     named.sort(key=lambda finding: order.index(finding.tier))
     return Findings(tuple(named[:LONGEST_LIST]), other, failed, max(0, len(named) - LONGEST_LIST))
@@ -79,6 +91,10 @@ def clinvar_terms(significance: str | None) -> frozenset[str]:
     for separator in ("/", "|", ";"):
         text = text.replace(separator, ",")
     return frozenset(term.strip().lstrip("_") for term in text.split(",") if term.strip())
+
+
+def _genes_of(call: VariantCall) -> set[str]:
+    return {effect.gene for effect in call.consequences} | {name.gene for name in call.names}
 
 
 def _tier(call: VariantCall) -> Tier | None:
