@@ -113,6 +113,8 @@ class StageConfig:
     """Sites that have roles of their own, as manifests write them: each sees the rows of its samples."""
     cidr: str = "10.64.0.0/16"
     zone_suffixes: tuple[str, ...] = ("a", "b")
+    cohort_workers: int = 10
+    """Workers of four processors that load a cohort's VCFs at most."""
     cpu_vcpus_max: int = 256
     gpu_vcpus_max: int = 64
     cpu_instance_classes: tuple[str, ...] = ("c6i", "m6i", "m7i", "r6i", "r7i")

@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 _TICK_S = 1.0
 _DEFAULT_TIMEOUT_MINUTES = 480
 _MOST_MESSAGE = 2000
-_CONSUMED = ("--extra-py-files", "--additional-python-modules")  # Glue acts on them before the script begins
+_CONSUMED = ("--extra-py-files", "--additional-python-modules", "--enable-auto-scaling")  # Glue acts on them itself
 _running: list["_Runner"] = []  # none or one
 
 

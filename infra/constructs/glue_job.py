@@ -15,7 +15,7 @@ from infra.names import Names
 
 GLUE_VERSION = "5.0"  # of Python 3.11
 _TIMEOUT_MINUTES = 480
-_WORKERS = 2  # the fewest that Glue gives a Spark job
+FEWEST_WORKERS = 2  # that Glue gives a Spark job
 _REQUIREMENTS = "load_lake"
 
 
@@ -45,7 +45,8 @@ class GlueJob(Construct):
     """`glue_jobs/{name}.py` as a job: one run at a time, tried once more where it failed.
 
     The script's libraries are those of the image that loads the lake. Glue installs them from the package index when a
-    run starts: the job is in no network of ours.
+    run starts: the job is in no network of ours. `workers` is how many it has at most: Glue gives back those that have
+    nothing to do.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class GlueJob(Construct):
         security: GlueSecurity,
         key: kms.IKey,
         description: str,
+        workers: int = FEWEST_WORKERS,
     ) -> None:
         super().__init__(scope, construct_id)
         script = assets.Asset(self, "Script", path=str(bundling.ROOT / "glue_jobs" / f"{name}.py"))
@@ -89,13 +91,14 @@ class GlueJob(Construct):
             ),
             glue_version=GLUE_VERSION,
             worker_type="G.1X",
-            number_of_workers=_WORKERS,
+            number_of_workers=workers,
             timeout=_TIMEOUT_MINUTES,
             max_retries=1,
             execution_property=glue.CfnJob.ExecutionPropertyProperty(max_concurrent_runs=1),
             security_configuration=security.name,
             default_arguments={
                 "--extra-py-files": source.s3_object_url,
+                "--enable-auto-scaling": "true",
                 "--additional-python-modules": ",".join(bundling.pins_of_image(_REQUIREMENTS)),
                 **arguments,
             },

@@ -7,7 +7,7 @@ from aws_cdk import aws_batch as batch
 from aws_cdk import aws_glue as glue
 from constructs import Construct
 
-from infra.constructs.glue_job import GlueJob, GlueSecurity
+from infra.constructs.glue_job import FEWEST_WORKERS, GlueJob, GlueSecurity
 from infra.constructs.job import PlatformJob
 from infra.constructs.machines import Machines
 from infra.constructs.permissions import (
@@ -72,7 +72,7 @@ class ComputeStack(PartStack):
             [machines.pool("Gpu", instances=stage.gpu_instance_types, vcpus_max=stage.gpu_vcpus_max, gpu=True)],
         )
         self.job_by_name = self._jobs(stage, names, storage, catalog)
-        self.glue_job_by_name = self._glue_jobs(names, storage)
+        self.glue_job_by_name = self._glue_jobs(names, storage, stage)
         CfnOutput(self, "CpuQueueArn", value=self.cpu_queue.attr_job_queue_arn)
         CfnOutput(self, "GpuQueueArn", value=self.gpu_queue.attr_job_queue_arn)
 
@@ -148,7 +148,7 @@ class ComputeStack(PartStack):
             for name, (environment, permissions) in granted.items()
         }
 
-    def _glue_jobs(self, names: Names, storage: StorageStack) -> dict[str, GlueJob]:
+    def _glue_jobs(self, names: Names, storage: StorageStack, stage: StageConfig) -> dict[str, GlueJob]:
         """What counts cohorts, each hour where something was loaded since; and what loads VCFs as they are."""
         lake = storage.lake
         key = storage.keys.operations
@@ -159,9 +159,10 @@ class ComputeStack(PartStack):
             *maintain_tables(names),
         ]
         granted = {
-            "refresh_gold": ("Counts the alleles and gene burden of cohorts that changed", tables),
+            "refresh_gold": ("Counts the alleles and gene burden of cohorts that changed", FEWEST_WORKERS, tables),
             "load_cohort": (
                 "Loads VCFs from the lake's folder for imports as they are",
+                stage.cohort_workers,
                 [*tables, *read_objects(lake, prefix=_IMPORTS), *list_versions(lake)],
             ),
         }
@@ -176,8 +177,9 @@ class ComputeStack(PartStack):
                 security=security,
                 key=key,
                 description=description,
+                workers=workers,
             )
-            for name, (description, permissions) in granted.items()
+            for name, (description, workers, permissions) in granted.items()
         }
         trigger = glue.CfnTrigger(
             self,

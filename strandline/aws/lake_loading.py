@@ -2,12 +2,11 @@
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +16,8 @@ from pyiceberg.expressions import In, Reference
 
 from strandline.aws.lake import Lake, keep_other_rows, open_catalog, replace_files
 from strandline.aws.lake_files import DataFileWriter
+from strandline.aws.lake_imports import at_hand
+from strandline.aws.lake_spreading import over_processes
 from strandline.errors import RejectedInputError
 from strandline.lake.layout import sort_pieces
 from strandline.lake.load import LoadedFile, callable_rows, site_rows, variant_rows
@@ -34,6 +35,11 @@ _ROWS: Final[Mapping[str, Callable[[Iterable[VcfBatch], LoadedFile], Iterator[pa
     "sites": site_rows,
     "callable_regions": callable_rows,
 }
+
+OTHER_CONTENT: Final = (
+    "lake_sample_loaded",
+    "a sample of these files is in the lake from other content: erase that first, or give the sample a name of its own",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +59,39 @@ class LakePlace:
 class CohortFile:
     """A VCF to load; `submission_id` is made of its content, so that the same file again replaces itself.
 
-    `reference` is an indexed FASTA that alleles are aligned to the left along; without one they are trimmed only.
+    `source` is a path or `s3://BUCKET/KEY`. `reference` is an indexed FASTA that alleles are aligned to the left along;
+    without one they are trimmed only.
     """
 
-    path: Path
+    source: str
+    digest: str
     loaded: LoadedFile
     samples: tuple[str, ...]
     reference: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was made of a file: data files by table, which no commit names yet, and how many rows are in them.
+
+    `carried` counts rows of `variants` by sample and contig. `refused` says why nothing was made of it: the error
+    itself cannot leave a process.
+    """
+
+    files: "Mapping[str, Sequence[DataFile]]" = field(default_factory=dict)
+    rows: Mapping[str, int] = field(default_factory=dict)
+    carried: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    refused: tuple[str, str] | None = None
+
+
+def check_site(site: str | None) -> None:
+    """Accept the code of a lab, as manifests name one.
+
+    Raises:
+        RejectedInputError: `site_code`.
+    """
+    if site is not None and re.fullmatch(SITE_CODE, site) is None:
+        raise RejectedInputError("site_code", "the site is letters, digits, '.', '_' and '-', 32 at most")
 
 
 def describe_files(
@@ -76,15 +108,11 @@ def describe_files(
         RejectedInputError: `site_code`, where the site is not named as manifests name one.
         RejectedInputError: `lake_sample_repeated`, where two of them have a sample of one name, or the same one twice.
     """
-    if site is not None and re.fullmatch(SITE_CODE, site) is None:
-        raise RejectedInputError("site_code", "the site is letters, digits, '.', '_' and '-', 32 at most")
+    check_site(site)
     described = []
     for path in paths:
-        with path.open("rb") as source:
-            digest = hashlib.file_digest(source, "sha256").hexdigest()
-        with open_vcf(path) as vcf:
-            loaded = LoadedFile(f"vcf-{digest[:32]}", reference_name, reference_version, site=site)
-            described.append(CohortFile(path, loaded, vcf.samples, reference))
+        loaded = LoadedFile("", reference_name, reference_version, site=site)
+        described.append(describe_file(str(path), path, loaded, reference))
     samples = [sample for one in described for sample in one.samples]
     ids = [one.loaded.submission_id for one in described]
     if len(set(samples)) < len(samples) or len(set(ids)) < len(ids):
@@ -92,6 +120,17 @@ def describe_files(
             "lake_sample_repeated", "two of the files have a sample of one name: leave one of them away or rename it"
         )
     return described
+
+
+def describe_file(source: str, path: Path, loaded: LoadedFile, reference: Path | None) -> CohortFile:
+    """Read the header of a file that lies at `path`; its submission is named after its content.
+
+    Raises:
+        RejectedInputError: what `open_vcf` raises.
+    """
+    digest = _digest(path)
+    with open_vcf(path) as vcf:
+        return CohortFile(source, digest, replace(loaded, submission_id=f"vcf-{digest[:32]}"), vcf.samples, reference)
 
 
 def load_files(place: LakePlace, cohort: Sequence[CohortFile], *, jobs: int, now: datetime) -> dict[str, int]:
@@ -110,54 +149,111 @@ def load_files(place: LakePlace, cohort: Sequence[CohortFile], *, jobs: int, now
         TemporaryError: `lake_contended`.
     """
     lake = place.open()
-    _refuse_other_content(lake, cohort)
+    if find_other_content(lake, cohort):
+        raise RejectedInputError(*OTHER_CONTENT)
+    with over_processes(jobs) as spread:
+        written = spread(partial(write_file, place), cohort)
+    for one in written:
+        if one.refused:
+            raise RejectedInputError(*one.refused)
+    return commit_files(lake, cohort, written, now)
+
+
+def find_other_content(lake: Lake, cohort: Sequence[CohortFile]) -> frozenset[str]:
+    """Return the sources of files of which a sample is in the lake from other content."""
+    file_by_sample = {sample: one for one in cohort for sample in one.samples}
+    if not file_by_sample:
+        return frozenset()
+    found = lake.load("samples").scan(
+        row_filter=In(term=Reference("sample_id"), literals=frozenset(file_by_sample)),
+        selected_fields=("sample_id", "submission_id"),
+    )
+    held = ((file_by_sample[row["sample_id"]], row["submission_id"]) for row in found.to_arrow().to_pylist())
+    return frozenset(one.source for one, other in held if one.loaded.submission_id != other)
+
+
+def write_file(place: LakePlace, one: CohortFile) -> Written:
+    """Write the rows of one file into data files, of which a reader sees nothing until `commit_files`."""
+    lake = place.open()
+    files: dict[str, Sequence[DataFile]] = {}
+    rows: dict[str, int] = {}
+    carried: Counter[tuple[str, str]] = Counter()
+    try:
+        with at_hand(one.source, place.endpoint_url) as path:
+            _check_unchanged(one, path)
+            for name, definition in _tables_of_files().items():
+                writer = DataFileWriter(lake.load(name), definition)
+                for table in _rows_of(one, path, definition):
+                    writer.write(table)
+                    if name == "variants":
+                        carried.update(count_by_sample(table))
+                files[name], rows[name] = writer.close(), writer.rows
+    except RejectedInputError as refused:
+        return Written(refused=(refused.code, refused.message))
+    return Written(files, rows, carried)
+
+
+def count_file(place: LakePlace, one: CohortFile) -> Written:
+    """Count what `write_file` would write of `variants`, and write nothing."""
+    carried: Counter[tuple[str, str]] = Counter()
+    try:
+        with at_hand(one.source, place.endpoint_url) as path:
+            _check_unchanged(one, path)
+            for table in _rows_of(one, path, lake_tables()["variants"]):
+                carried.update(count_by_sample(table))
+    except RejectedInputError as refused:
+        return Written(refused=(refused.code, refused.message))
+    return Written(carried=carried)
+
+
+def count_by_sample(rows: pa.Table) -> Counter[tuple[str, str]]:
+    """Count rows by their sample and contig."""
+    plain = pa.table({name: rows[name].cast(pa.string()) for name in ("sample_id", "contig")})
+    grouped = plain.group_by(["sample_id", "contig"]).aggregate([([], "count_all")]).to_pylist()
+    return Counter({(row["sample_id"], row["contig"]): row["count_all"] for row in grouped})
+
+
+def commit_files(lake: Lake, cohort: Sequence[CohortFile], written: Sequence[Written], now: datetime) -> dict[str, int]:
+    """Put what was written of files in place of what the lake has of them, by one commit a table.
+
+    Raises:
+        TemporaryError: `lake_contended`.
+    """
     counts: dict[str, int] = {}
-    variant_counts: list[int] = []
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        for name, definition in lake_tables().items():
-            if (definition.copy_of or name) in _ROWS:
-                written = [one.result() for one in pool.map(partial(_write_file, place, name), cohort)]
-                files = [file for one in written for file in one.files]
-                lake.commit(name, partial(_replace, definition=definition, cohort=cohort, files=files))
-                counts[name] = sum(one.rows for one in written)
-                variant_counts = [one.rows for one in written] if name == "variants" else variant_counts
-    samples = _sample_rows(cohort, variant_counts, now)
-    writer = DataFileWriter(lake.load("samples"), lake_tables()["samples"])
+    for name, definition in _tables_of_files().items():
+        files = [file for one in written for file in one.files[name]]
+        lake.commit(name, partial(_replace, definition=definition, cohort=cohort, files=files))
+        counts[name] = sum(one.rows[name] for one in written)
+    samples = _sample_rows(cohort, written, now)
+    definition = lake_tables()["samples"]
+    writer = DataFileWriter(lake.load("samples"), definition)
     writer.write(samples)
-    files = writer.close()
-    lake.commit("samples", partial(_replace, definition=lake_tables()["samples"], cohort=cohort, files=files))
+    lake.commit("samples", partial(_replace, definition=definition, cohort=cohort, files=writer.close()))
     return counts | {"samples": samples.num_rows}
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """Files that no commit names yet, and their rows; or why the VCF was refused: that error cannot leave a process."""
-
-    files: "Sequence[DataFile]" = ()
-    rows: int = 0
-    refused: tuple[str, str] | None = None
-
-    def result(self) -> "_Written":
-        """Return it, or raise the refusal."""
-        if self.refused:
-            raise RejectedInputError(*self.refused)
-        return self
+def _tables_of_files() -> dict[str, LakeTable]:
+    return {name: one for name, one in lake_tables().items() if (one.copy_of or name) in _ROWS}
 
 
-def _write_file(place: LakePlace, table_name: str, one: CohortFile) -> _Written:
-    definition = lake_tables()[table_name]
-    writer = DataFileWriter(place.open().load(table_name), definition)
-    try:
-        sequences = pysam.FastaFile(str(one.reference)) if one.reference else None
-        with open_vcf(one.path) as source:
-            rows = _ROWS[definition.copy_of or table_name](read_vcf(source, reference=sequences), one.loaded)
-            for table in (
-                rows if definition.copy_of is None else sort_pieces(rows, definition.sort, definition.arrow_schema())
-            ):
-                writer.write(table)
-    except RejectedInputError as refused:
-        return _Written(refused=(refused.code, refused.message))
-    return _Written(writer.close(), writer.rows)
+def _rows_of(one: CohortFile, path: Path, definition: LakeTable) -> Iterator[pa.Table]:
+    sequences = pysam.FastaFile(str(one.reference)) if one.reference else None
+    with open_vcf(path) as source:
+        rows = _ROWS[definition.copy_of or definition.name](read_vcf(source, reference=sequences), one.loaded)
+        yield from (
+            rows if definition.copy_of is None else sort_pieces(rows, definition.sort, definition.arrow_schema())
+        )
+
+
+def _check_unchanged(one: CohortFile, path: Path) -> None:
+    if _digest(path) != one.digest:
+        says = "the file was changed while it was loaded: load it again when it is whole"
+        raise RejectedInputError("import_changed", says)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()
 
 
 def _replace(
@@ -170,24 +266,7 @@ def _replace(
     return len(files)
 
 
-def _refuse_other_content(lake: Lake, cohort: Sequence[CohortFile]) -> None:
-    id_by_sample = {sample: one.loaded.submission_id for one in cohort for sample in one.samples}
-    if not id_by_sample:
-        return
-    found = lake.load("samples").scan(
-        row_filter=In(term=Reference("sample_id"), literals=frozenset(id_by_sample)),
-        selected_fields=("sample_id", "submission_id"),
-    )
-    for row in found.to_arrow().to_pylist():
-        if id_by_sample[row["sample_id"]] != row["submission_id"]:
-            raise RejectedInputError(
-                "lake_sample_loaded",
-                f"a sample of these files is in the lake from other content, as {row['submission_id']}: "
-                "erase it first, or give the sample a name of its own",
-            )
-
-
-def _sample_rows(cohort: Sequence[CohortFile], variant_counts: Sequence[int], now: datetime) -> pa.Table:
+def _sample_rows(cohort: Sequence[CohortFile], written: Sequence[Written], now: datetime) -> pa.Table:
     rows = [
         {
             "sample_id": sample,
@@ -195,11 +274,11 @@ def _sample_rows(cohort: Sequence[CohortFile], variant_counts: Sequence[int], no
             "sex": "UNKNOWN",
             "reference_name": one.loaded.reference_name,
             "reference_version": one.loaded.reference_version,
-            "variant_count": count,
+            "variant_count": made.rows["variants"],
             "loaded_at": now,
             "site": one.loaded.site,
         }
-        for one, count in zip(cohort, variant_counts, strict=True)
+        for one, made in zip(cohort, written, strict=True)
         for sample in one.samples
     ]
     return pa.Table.from_pylist(rows, schema=lake_tables()["samples"].arrow_schema())

@@ -1,24 +1,19 @@
 """An exported HealthOmics store into the lake: sample by sample, each in one commit a table, counted on both sides."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from multiprocessing import get_context
-from pathlib import Path
 
 import pyarrow as pa
 from pyiceberg.expressions import EqualTo, Reference
 
 from strandline.aws.lake import Lake
+from strandline.aws.lake_cohort import Outcome, Reconciled, Target
 from strandline.aws.lake_export import ExportedStore
-from strandline.aws.lake_loading import CohortFile, LakePlace, describe_files, load_files
-from strandline.errors import RejectedInputError
+from strandline.aws.lake_loading import LakePlace
 from strandline.lake.annotations import Release
-from strandline.lake.load import variant_rows
 from strandline.lake.migration import (
     WRONG_BUILD,
     ContentDigest,
@@ -30,53 +25,6 @@ from strandline.lake.migration import (
 )
 from strandline.lake.migration_reference import BuildSequences
 from strandline.lake.tables import lake_tables
-from strandline.lake.vcf_columns import read_vcf
-from strandline.lake.vcf_source import open_vcf
-from strandline.landing.manifest import SITE_CODE
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What the rows of a migration have in common, and what their positions are held against.
-
-    Raises:
-        RejectedInputError: `site_code`, where the site, whose rows they are, is not named as manifests name one.
-    """
-
-    reference_name: str
-    reference_version: str
-    fasta: Path | None
-    now: datetime
-    site: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.site is not None and re.fullmatch(SITE_CODE, self.site) is None:
-            raise RejectedInputError("site_code", "the site is letters, digits, '.', '_' and '-', 32 at most")
-
-
-@dataclass(frozen=True, slots=True)
-class Reconciled:
-    """Rows of one sample on one contig: read of the source, in the lake now, and refused, by why."""
-
-    sample_id: str
-    contig: str
-    read: int
-    written: int
-    refused: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether each row that was read is in the lake or was refused."""
-        return self.read == self.written + sum(self.refused.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of one sample; `refusal` is the code and message where nothing of it was loaded."""
-
-    sample_id: str
-    counts: tuple[Reconciled, ...]
-    refusal: tuple[str, str] | None = None
 
 
 def migrate_store(place: LakePlace, store: ExportedStore, target: Target, *, jobs: int, dry: bool) -> Iterator[Outcome]:
@@ -108,26 +56,6 @@ def migrate_store(place: LakePlace, store: ExportedStore, target: Target, *, job
             yield from pool.map(work, tasks)
 
 
-def migrate_vcfs(place: LakePlace, paths: Sequence[Path], target: Target, *, jobs: int, dry: bool) -> Iterator[Outcome]:
-    """Load VCFs, as many at a time as `jobs`, each sample once; the same file again replaces itself.
-
-    Rows are alleles that a sample carries. A file that is refused leaves the lake as it was, and the others go on.
-
-    Yields:
-        What came of each sample; of a file that is refused, one outcome under its name.
-    """
-    for start in range(0, len(paths), jobs):
-        some = paths[start : start + jobs]
-        try:
-            yield from _migrate_files(place, some, target, jobs, dry)
-        except RejectedInputError:
-            for path in some:
-                try:
-                    yield from _migrate_files(place, [path], target, 1, dry)
-                except RejectedInputError as refused:
-                    yield Outcome(path.name, (), (refused.code, refused.message))
-
-
 def migrate_annotation_store(
     place: LakePlace, store: ExportedStore, release: Release, *, contig_prefix: str, dry: bool
 ) -> list[Reconciled]:
@@ -151,72 +79,6 @@ def migrate_annotation_store(
         )
         for contig, count in sorted(counts.items())
     ]
-
-
-def raise_refusals(outcomes: Sequence[Outcome]) -> None:
-    """Say that samples were refused.
-
-    Raises:
-        RejectedInputError: `migrate_refused`.
-    """
-    refused = Counter(one.refusal[0] for one in outcomes if one.refusal)
-    if refused:
-        told = ", ".join(f"{count} as {code}" for code, count in sorted(refused.items()))
-        raise RejectedInputError(
-            "migrate_refused",
-            f"{refused.total()} of {len(outcomes)} samples were refused and nothing of them is loaded: {told}",
-        )
-
-
-def _migrate_files(place: LakePlace, paths: Sequence[Path], target: Target, jobs: int, dry: bool) -> list[Outcome]:
-    described = describe_files(
-        paths,
-        reference_name=target.reference_name,
-        reference_version=target.reference_version,
-        reference=target.fasta,
-        site=target.site,
-    )
-    read = [_carried(one) for one in described]
-    if not dry:
-        load_files(place, described, jobs=jobs, now=target.now)
-    lake = place.open()
-    outcomes = []
-    for one, counted in zip(described, read, strict=True):
-        there = counted if dry else _count_by_sample(lake, one.loaded.submission_id)
-        if counted != there:
-            raise RuntimeError(
-                f"the lake has other rows of {one.loaded.submission_id} than were read: migrate it again"
-            )
-        for sample in one.samples:
-            rows = sorted((contig, count) for (name, contig), count in counted.items() if name == sample)
-            found = (Reconciled(sample, contig, count, there[sample, contig]) for contig, count in rows)
-            outcomes.append(Outcome(sample, tuple(found)))
-    return outcomes
-
-
-def _carried(one: CohortFile) -> Counter[tuple[str, str]]:
-    counted: Counter[tuple[str, str]] = Counter()
-    with open_vcf(one.path) as source:
-        for rows in variant_rows(read_vcf(source), one.loaded):
-            counted.update(_by_sample_and_contig(rows))
-    return counted
-
-
-def _count_by_sample(lake: Lake, submission_id: str) -> Counter[tuple[str, str]]:
-    scan = lake.load("variants").scan(
-        row_filter=EqualTo(term=Reference("submission_id"), value=submission_id),
-        selected_fields=("sample_id", "contig"),
-    )
-    counted: Counter[tuple[str, str]] = Counter()
-    for batch in scan.to_arrow_batch_reader():
-        counted.update(_by_sample_and_contig(pa.table(batch)))
-    return counted
-
-
-def _by_sample_and_contig(rows: pa.Table) -> Counter[tuple[str, str]]:
-    plain = pa.table({name: rows[name].cast(pa.string()) for name in ("sample_id", "contig")})
-    grouped = plain.group_by(["sample_id", "contig"]).aggregate([([], "count_all")]).to_pylist()
-    return Counter({(row["sample_id"], row["contig"]): row["count_all"] for row in grouped})
 
 
 def _rest(why: str, read: int, written: int) -> dict[str, int]:

@@ -7,22 +7,19 @@ from typing import Annotated, Final
 
 import typer
 
+from strandline.aws.lake_cohort import Outcome, Reconciled, Target, load_cohort, raise_refusals
 from strandline.aws.lake_export import ExportedStore
-from strandline.aws.lake_migration import (
-    Outcome,
-    Reconciled,
-    Target,
-    migrate_annotation_store,
-    migrate_store,
-    migrate_vcfs,
-    raise_refusals,
-)
+from strandline.aws.lake_imports import VCF_SUFFIXES
+from strandline.aws.lake_loading import LakePlace
+from strandline.aws.lake_migration import migrate_annotation_store, migrate_store
+from strandline.aws.lake_spreading import over_processes
 from strandline.cli.console import OutputFormat, print_rows, say
 from strandline.cli.ground import LOCAL, StageOption, connect
 from strandline.errors import RejectedInputError
 from strandline.lake.annotations import Release
 
-_VCF_SUFFIXES: Final = (".vcf", ".vcf.gz", ".vcf.bgz")
+_FILES_A_COMMIT: Final = 32
+"""So many that commits cost little, and so few that progress is seen and a run that is broken off has kept its own."""
 
 
 def migrate(
@@ -61,7 +58,7 @@ def migrate(
         return
     outcomes = list(
         _told(
-            migrate_vcfs(place, vcfs, target, jobs=jobs, dry=dry_run)
+            _load_vcfs(place, vcfs, target, jobs=jobs, dry=dry_run)
             if vcfs
             else migrate_store(place, store, target, jobs=jobs, dry=dry_run)
         )
@@ -70,13 +67,19 @@ def migrate(
     raise_refusals(outcomes)
 
 
-def _vcfs_of(source: str) -> list[Path]:
+def _load_vcfs(place: LakePlace, vcfs: Sequence[str], target: Target, *, jobs: int, dry: bool) -> Iterator[Outcome]:
+    with over_processes(jobs) as spread:
+        for start in range(0, len(vcfs), _FILES_A_COMMIT):
+            yield from load_cohort(place, vcfs[start : start + _FILES_A_COMMIT], target, spread, dry=dry)
+
+
+def _vcfs_of(source: str) -> list[str]:
     folder = Path(source)
     if source.startswith("s3://"):
         return []
     if not folder.is_dir():
         raise RejectedInputError("migrate_source_missing", f"{source} is no folder: name the folder of the export")
-    return sorted(path for path in folder.iterdir() if path.name.endswith(_VCF_SUFFIXES))
+    return sorted(str(path) for path in folder.iterdir() if path.name.endswith(VCF_SUFFIXES))
 
 
 def _told(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:

@@ -1,17 +1,25 @@
 """Whole VCFs into the lake by several processes, with moto's Glue and S3 where all of them reach it. LAK-01."""
 
 import gzip
+import shutil
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import boto3
 import pytest
+from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 
 from benchmarks.lake_on_disk import DATABASE, make_table
 from strandline.aws.lake import open_catalog
+from strandline.aws.lake_cohort import Reconciled, Target, load_cohort
+from strandline.aws.lake_imports import list_vcfs
 from strandline.aws.lake_loading import LakePlace, describe_files, load_files
+from strandline.aws.lake_spreading import Spread, over_executors, over_processes
 from strandline.errors import RejectedInputError
 from strandline.lake.tables import lake_tables
 
@@ -44,6 +52,9 @@ def place() -> Iterator[LakePlace]:
             make_table(catalog, "s3://lake", table, table.arrow_schema())
         yield found
     server.stop()
+    for backend in s3_backends.values():
+        for region in backend.values():
+            region.reset()  # closes what objects lie in
 
 
 def write_vcf(folder: Path, name: str, samples: tuple[str, ...], *records: str) -> Path:
@@ -112,3 +123,82 @@ def test_two_files_with_a_sample_of_one_name_are_refused_before_anything_is_read
 def test_a_site_that_is_no_code_of_one_is_refused():
     with pytest.raises(RejectedInputError, match=r"^site_code: "):
         describe_files([], reference_name="slice", reference_version="1", site="x' OR '1'='1")
+
+
+@contextmanager
+def over_spark() -> Iterator[Spread]:
+    """A cluster of two executors of one core each, which are processes of their own, as Glue's are."""
+    pyspark = pytest.importorskip("pyspark", reason="pyspark is not installed: pip install pyspark")
+    if shutil.which("java") is None:
+        pytest.skip("there is no Java, which Spark runs on")
+    settings = pyspark.SparkConf().setMaster("local-cluster[2,1,1024]").set("spark.ui.enabled", "false")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYSPARK_PYTHON", sys.executable)
+        with pyspark.SparkContext(conf=settings) as spark:
+            yield over_executors(spark)
+
+
+LEFT_OPEN = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # sockets of pyspark
+
+
+@pytest.mark.parametrize(
+    "make_spread",
+    [pytest.param(partial(over_processes, 2), id="processes"), pytest.param(over_spark, marks=LEFT_OPEN, id="spark")],
+)
+def test_a_cohort_in_s3_is_committed_once_and_what_is_wrong_in_it_is_left_out(place, tmp_path, make_spread):
+    name = make_spread.func.__name__ if isinstance(make_spread, partial) else "spark"
+    good = [
+        write_vcf(tmp_path, "1.vcf.gz", (f"{name}1", f"{name}2"), "chr1 6 . TT T . PASS . GT:DP 0/1:3 1/1:4"),
+        write_vcf(tmp_path, "2.vcf.gz", (f"{name}3",), "chr1 7 . A C . . . GT 0/1", "chr2 9 . G T . . . GT 1/1"),
+    ]
+    lying = write_vcf(tmp_path, "3.vcf.gz", (f"{name}4",), "chr1 7 . A C . PASS . GT:DP 0/1:deep")
+    twice = [write_vcf(tmp_path, f"{n}.vcf.gz", (f"{name}5",), f"chr1 {n} . A C . . . GT 0/1") for n in (4, 5)]
+    client = boto3.client("s3", endpoint_url=place.endpoint_url, region_name=place.region)
+    for path in (*good, lying, *twice):
+        client.upload_file(str(path), "lake", f"imports/{name}/{path.name}")
+    sources = list_vcfs(f"s3://lake/imports/{name}/", place.endpoint_url)
+    tables = ("variants", "sample_variants", "sites", "samples")
+    commits = {table: len(place.open().load(table).history()) for table in tables}
+    before = len(rows(place, "variants"))
+    with make_spread() as spread:
+        outcomes = load_cohort(place, sources, Target("slice", "1", None, NOW, "north"), spread)
+    assert [(one.sample_id.removeprefix(name), one.counts) for one in outcomes if not one.refusal] == [
+        ("1", (Reconciled(f"{name}1", "chr1", 1, 1),)),
+        ("2", (Reconciled(f"{name}2", "chr1", 1, 1),)),
+        ("3", (Reconciled(f"{name}3", "chr1", 1, 1), Reconciled(f"{name}3", "chr2", 1, 1))),
+    ]
+    assert [(one.file_number, one.refusal[0]) for one in outcomes if one.refusal] == [
+        (3, "vcf_genotype_type"),
+        (4, "lake_sample_repeated"),
+        (5, "lake_sample_repeated"),
+    ]
+    assert len(rows(place, "variants")) == before + 4
+    assert {table: len(place.open().load(table).history()) - commits[table] for table in tables} == dict.fromkeys(
+        tables, 1
+    )
+    with over_processes(1) as spread:
+        again = load_cohort(place, sources, Target("slice", "1", None, NOW, "north"), spread)
+    assert again == outcomes
+    assert len(rows(place, "variants")) == before + 4
+
+
+def test_a_file_that_changes_between_its_header_and_its_rows_is_refused(place, tmp_path):
+    path = write_vcf(tmp_path, "moving.vcf.gz", ("M1",), "chr1 7 . A C . . . GT 0/1")
+
+    def change_between(work, items):
+        made = list(map(work, items))
+        write_vcf(tmp_path, "moving.vcf.gz", ("M1",), "chr1 8 . A G . . . GT 0/1")
+        return made
+
+    (outcome,) = load_cohort(place, [str(path)], Target("slice", "1", None, NOW), change_between)
+    assert outcome.refusal
+    assert outcome.refusal[0] == "import_changed"
+    assert "M1" not in {row["sample_id"] for row in rows(place, "samples")}
+
+
+def test_counting_only_loads_nothing(place, tmp_path):
+    path = write_vcf(tmp_path, "dry.vcf.gz", ("D1",), "chr1 7 . A C . . . GT 0/1", "chr1 8 . A G . . . GT 0/0")
+    with over_processes(1) as spread:
+        (outcome,) = load_cohort(place, [str(path)], Target("slice", "1", None, NOW), spread, dry=True)
+    assert outcome.counts == (Reconciled("D1", "chr1", 1, 1),)
+    assert "D1" not in {row["sample_id"] for row in rows(place, "samples")}

@@ -10,10 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from strandline.aws.lake import Lake, open_catalog
+from strandline.aws.lake_cohort import Target, load_cohort, raise_refusals
 from strandline.aws.lake_export import ExportedStore
 from strandline.aws.lake_gold import refresh
 from strandline.aws.lake_loading import LakePlace
-from strandline.aws.lake_migration import Target, migrate_annotation_store, migrate_store, migrate_vcfs, raise_refusals
+from strandline.aws.lake_migration import migrate_annotation_store, migrate_store
+from strandline.aws.lake_spreading import over_processes
 from strandline.aws.queries import AthenaQueries
 from strandline.errors import RejectedInputError
 from strandline.lake.annotations import Release
@@ -220,8 +222,9 @@ def test_a_folder_of_vcfs_is_counted_and_a_broken_one_leaves_the_others(make_lak
     for path in paths:
         path.write_text(vcf_text(path.stem))
     broken = tmp_path / "C.vcf"
-    broken.write_text(vcf_text("A").replace("chr2\t300", "chr2\tnowhere"))
-    outcomes = list(migrate_vcfs(place, [*paths, broken], TARGET, jobs=1, dry=False))
+    broken.write_text(vcf_text("A").replace("chr2\t300", "chr2\tnowhere").replace("FORMAT\tA", "FORMAT\tC"))
+    with over_processes(1) as spread:
+        outcomes = load_cohort(place, [str(path) for path in (*paths, broken)], TARGET, spread)
     found = {one.sample_id: {n.contig: (n.read, n.written) for n in one.counts} for one in outcomes if not one.refusal}
     assert found == {
         "A": {"chr1": (3, 3), "chr2": (1, 1), "chrX": (1, 1)},
