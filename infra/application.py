@@ -10,6 +10,7 @@ from infra.stacks.alarms import AlarmsStack
 from infra.stacks.api import ApiStack
 from infra.stacks.catalog import CatalogStack
 from infra.stacks.compute import ComputeStack
+from infra.stacks.identity import IdentityStack
 from infra.stacks.intake import IntakeStack
 from infra.stacks.network import NetworkStack
 from infra.stacks.storage import StorageStack
@@ -21,6 +22,7 @@ def add_stacks(app: App, stage: StageConfig, *, account: str, region: str) -> li
     """Add the stage's stacks to `app`; each depends on the one before it."""
     names = Names(stage=stage.name, account=account, region=region)
     storage = StorageStack(app, stage=stage, names=names)
+    identity = IdentityStack(app, stage=stage, names=names)
     catalog = CatalogStack(app, stage=stage, names=names, storage=storage)
     network = NetworkStack(app, stage=stage, names=names, storage=storage)
     compute = ComputeStack(app, stage=stage, names=names, storage=storage, catalog=catalog, network=network)
@@ -38,7 +40,7 @@ def add_stacks(app: App, stage: StageConfig, *, account: str, region: str) -> li
     }
     access = AccessStack(app, stage=stage, names=names, storage=storage, writers=writers)
     alarms = AlarmsStack(app, stage=stage, names=names, compute=compute, workflow=workflow, intake=intake, api=api)
-    stacks: list[Stack] = [storage, catalog, network, compute, workflow, intake, api, access, alarms]
+    stacks: list[Stack] = [storage, identity, catalog, network, compute, workflow, intake, api, access, alarms]
     for earlier, later in pairwise(stacks):
         later.add_stack_dependency(earlier)
     return stacks

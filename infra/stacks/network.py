@@ -27,6 +27,8 @@ _SERVICES = {
     "Sns": ec2.InterfaceVpcEndpointAwsService.SNS,
     "Glue": ec2.InterfaceVpcEndpointAwsService.GLUE,
     "Kms": ec2.InterfaceVpcEndpointAwsService.KMS,
+    # the keys that verify tokens
+    "CognitoIdp": ec2.InterfaceVpcEndpointAwsService.COGNITO_IDP,
 }
 
 

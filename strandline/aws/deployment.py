@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from strandline.aws.audit_trail import AuditTrail, SigningKey
     from strandline.aws.lake import Lake
     from strandline.aws.lake_loading import LakePlace
+    from strandline.aws.tokens import UserPool
 
-_PARTS: Final = ("storage", "catalog", "compute", "workflow", "intake", "api")
+_PARTS: Final = ("storage", "identity", "catalog", "compute", "workflow", "intake", "api")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,14 @@ class Deployment:
     def submissions(self) -> SubmissionsTable:
         """The submissions table."""
         return SubmissionsTable(self._endpoint.client("dynamodb"), self.outputs["SubmissionsTable"])
+
+    @cached_property
+    def people(self) -> "UserPool":
+        """The user pool, whose tokens say who somebody is."""
+        from strandline.aws.tokens import UserPool  # noqa: PLC0415 - what verifies, which few commands need
+
+        client_ids = frozenset({self.outputs["UserPoolClientId"]})
+        return UserPool(self._endpoint.client("cognito-idp"), self.outputs["UserPoolId"], client_ids)
 
     @cached_property
     def lab_keys(self) -> LabKeys:

@@ -9,6 +9,7 @@ STATEFUL_TYPES = frozenset(
     {
         *("AWS::S3::Bucket", "AWS::KMS::Key", "AWS::KMS::Alias", "AWS::DynamoDB::Table", "AWS::Glue::Database"),
         *("AWS::Glue::Table", "AWS::Athena::WorkGroup", "AWS::Backup::BackupVault"),
+        "AWS::Cognito::UserPool",
     }
 )
 _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")  # of what was packaged: it changes with every line of source

@@ -24,6 +24,7 @@ def test_outputs_of_every_stack_lead_to_its_parts(aws):
     cloudformation = boto3.client("cloudformation")
     outputs = {
         "storage": {"LandingBucket": "landing", "ReferencesBucket": "references", "AnalysisBucket": "analysis"},
+        "identity": {"UserPoolId": "us-east-1_Example", "UserPoolClientId": "line"},
         "catalog": {"SubmissionsTable": "submissions", "AthenaWorkgroup": "primary", "GlueDatabase": "lake"},
         "compute": {},
         "workflow": {"SampleToReleaseArn": aws.state_machine_arn},
@@ -42,6 +43,7 @@ def test_outputs_of_every_stack_lead_to_its_parts(aws):
     assert deployment.submissions.get("s-1") is None
     assert deployment.workflow.status("s-1") is None
     assert deployment.queries.database == "lake"
+    assert deployment.people.issuer == "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Example"
 
 
 def test_an_execution_is_named_after_its_submission_and_started_once(aws):
