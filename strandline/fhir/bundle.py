@@ -14,9 +14,9 @@ import orjson
 from strandline.errors import RejectedInputError
 from strandline.fhir import codes, people
 from strandline.fhir import study as studies
-from strandline.fhir.codes import Json, loinc
+from strandline.fhir.codes import SUBMISSIONS, Json, loinc
 from strandline.fhir.collection import paused_collection
-from strandline.fhir.drafting import SUBMISSIONS, BundleInput, Draft, ReportFile, reference_of
+from strandline.fhir.drafting import BundleInput, Draft, ReportFile, reference_of
 from strandline.fhir.implications import implications
 from strandline.fhir.phase import genotypes, phased_pairs
 from strandline.fhir.provenance import provenance

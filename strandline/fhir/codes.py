@@ -20,6 +20,11 @@ UCUM: Final = "http://unitsofmeasure.org"
 GUIDE_CODES: Final = f"{GUIDE}/CodeSystem/tbd-codes-cs"
 FILE_FORMATS: Final = f"{GUIDE}/CodeSystem/genomic-study-data-format-cs"
 PHASES: Final = "http://terminology.hl7.org/CodeSystem/sequence-phase-relationship-cs"
+SUBJECTS: Final = "urn:strandline:subject-pseudonym"
+SAMPLES: Final = "urn:strandline:sample"
+SUBMISSIONS: Final = "urn:strandline:submission"
+SITES: Final = "urn:strandline:site"
+SIGNERS: Final = "urn:strandline:signer"
 
 Json = dict[str, Any]
 

@@ -16,11 +16,6 @@ from strandline.reads.quality import QualitySummary
 from strandline.reporting.findings import Findings
 
 NAMESPACE: Final = uuid.UUID("5a3d0a1e-3c55-5f0b-9c42-6d2c1b6f0a11")
-SUBJECTS: Final = "urn:strandline:subject-pseudonym"
-SAMPLES: Final = "urn:strandline:sample"
-SUBMISSIONS: Final = "urn:strandline:submission"
-SITES: Final = "urn:strandline:site"
-SIGNERS: Final = "urn:strandline:signer"
 
 
 class Outcome(StrEnum):

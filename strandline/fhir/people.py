@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from strandline.fhir.codes import Json
-from strandline.fhir.drafting import SAMPLES, SITES, SUBJECTS, SUBMISSIONS, Draft
+from strandline.fhir.codes import SAMPLES, SITES, SUBJECTS, SUBMISSIONS, Json
+from strandline.fhir.drafting import Draft
 
 _SEX: Final = {"FEMALE": "female", "MALE": "male", "UNKNOWN": "unknown"}
 _ORDERED: Final = {

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from strandline.fhir import codes
-from strandline.fhir.codes import Json
-from strandline.fhir.drafting import NAMESPACE, SIGNERS, Draft, narrative
+from strandline.fhir.codes import SIGNERS, Json
+from strandline.fhir.drafting import NAMESPACE, Draft, narrative
 
 _AGENTS: Final = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 _SIGNATURES: Final = "urn:iso-astm:E1762-95:2013"

@@ -9,8 +9,8 @@ from itertools import pairwise
 from typing import Final
 
 from strandline.fhir import codes
-from strandline.fhir.codes import Json
-from strandline.fhir.drafting import SUBMISSIONS, Draft, reference_of
+from strandline.fhir.codes import SUBMISSIONS, Json
+from strandline.fhir.drafting import Draft, reference_of
 from strandline.landing.regions import Region, merge_regions
 from strandline.reads.quality import QualitySummary
 

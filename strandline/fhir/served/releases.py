@@ -12,13 +12,12 @@ import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
 from strandline.errors import RejectedInputError
-from strandline.fhir.codes import Json
-from strandline.fhir.drafting import SITES
+from strandline.fhir.codes import SITES, Json
 from strandline.fhir.served.matching import values_at
 from strandline.fhir.served.parameters import SEARCHABLE
 
@@ -95,7 +94,7 @@ class Release:
     @property
     def place(self) -> str:
         """Its place in the listing: the newest is the greatest."""
-        return f"{self.released.isoformat(timespec='milliseconds')}#{self.submission_id}"
+        return f"{self.released.astimezone(UTC).isoformat(timespec='milliseconds')}#{self.submission_id}"
 
     def clusters_of(self, *types: str) -> Iterator[Cluster]:
         """Yield the clusters of some types, in the order of their numbers."""
