@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from strandline.fhir import codes
 from strandline.fhir.codes import SIGNERS, Json
@@ -13,7 +13,11 @@ from strandline.fhir.drafting import NAMESPACE, Draft, narrative
 
 _AGENTS: Final = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 _SIGNATURES: Final = "urn:iso-astm:E1762-95:2013"
-_AUTHOR: Final = {"system": _SIGNATURES, "code": "1.2.840.10065.1.12.1.1", "display": "Author's Signature"}
+_MEANINGS: Final = {
+    "author": {"system": _SIGNATURES, "code": "1.2.840.10065.1.12.1.1", "display": "Author's Signature"},
+    "reviewer": {"system": _SIGNATURES, "code": "1.2.840.10065.1.12.1.13", "display": "Review Signature"},
+    "approver": {"system": _SIGNATURES, "code": "1.2.840.10065.1.12.1.5", "display": "Verification Signature"},
+}
 _ASSEMBLER: Final = codes.concept(_AGENTS, "assembler", "Assembler")
 _LEGAL: Final = codes.concept(_AGENTS, "legal", "Legal Authenticator")
 
@@ -26,6 +30,7 @@ class Signature:
     signed: datetime
     data: bytes
     signature_format: str = "application/jose"
+    meaning: Literal["author", "reviewer", "approver"] = "author"
 
 
 def provenance(draft: Draft) -> Json:
@@ -39,42 +44,54 @@ def provenance(draft: Draft) -> Json:
     }
 
 
-def sign_provenance(bundle: Json, signature: Signature) -> Json:
-    """Return a bundle that a person has signed: the signer, the signature, and every status final.
+def sign_provenance(bundle: Json, *signatures: Signature) -> Json:
+    """Return a bundle that people have signed: the signers, their signatures, and every status final.
 
-    The given bundle stays as it is. Signing twice with the same signature gives the same bundle.
+    The given bundle stays as it is. Signing twice with the same signatures gives the same bundle.
 
     Raises:
-        ValueError: the bundle has no Provenance.
+        ValueError: the bundle has no Provenance, or there is no signature.
     """
     signed = copy.deepcopy(bundle)
     found = [resource for resource in _resources(signed) if resource["resourceType"] == "Provenance"]
-    if not found:
-        raise ValueError("the bundle has no Provenance to sign: build it anew")
-    name = str(uuid.uuid5(NAMESPACE, f"{signed['id']}/signer/{signature.signer}"))
-    who = {"reference": f"urn:uuid:{name}"}
-    when = signature.signed.isoformat(timespec="milliseconds")
-    found[0]["text"] = narrative(f"Signed at {when}.")
-    found[0]["agent"] = [found[0]["agent"][0], {"type": _LEGAL, "who": who}]
-    found[0]["signature"] = [
-        {
-            "type": [_AUTHOR],
-            "when": when,
-            "who": who,
-            "sigFormat": signature.signature_format,
-            "data": codes.base64_of(signature.data),
-        }
+    if not found or not signatures:
+        raise ValueError("a bundle with a Provenance and its signatures are needed: build it anew")
+    names = [str(uuid.uuid5(NAMESPACE, f"{signed['id']}/signer/{one.signer}")) for one in signatures]
+    last = max(one.signed for one in signatures).isoformat(timespec="milliseconds")
+    found[0]["text"] = narrative(f"Signed at {last}.")
+    found[0]["agent"] = [found[0]["agent"][0], *({"type": _LEGAL, "who": _reference(name)} for name in names)]
+    found[0]["signature"] = [_signature(one, name) for one, name in zip(signatures, names, strict=True)]
+    others = [entry for entry in signed["entry"] if entry["resource"]["id"] not in names]
+    practitioners = {name: _practitioner(one, name) for one, name in zip(signatures, names, strict=True)}
+    signed["entry"] = [
+        *others,
+        *({"fullUrl": f"urn:uuid:{name}", "resource": person} for name, person in practitioners.items()),
     ]
-    practitioner = {
+    _make_final(signed)
+    return signed
+
+
+def _signature(signature: Signature, name: str) -> Json:
+    return {
+        "type": [_MEANINGS[signature.meaning]],
+        "when": signature.signed.isoformat(timespec="milliseconds"),
+        "who": _reference(name),
+        "sigFormat": signature.signature_format,
+        "data": codes.base64_of(signature.data),
+    }
+
+
+def _practitioner(signature: Signature, name: str) -> Json:
+    return {
         "resourceType": "Practitioner",
         "id": name,
         "text": narrative("The person who signed."),
         "identifier": [{"system": SIGNERS, "value": signature.signer}],
     }
-    others = [entry for entry in signed["entry"] if entry["resource"]["id"] != name]
-    signed["entry"] = [*others, {"fullUrl": f"urn:uuid:{name}", "resource": practitioner}]
-    _make_final(signed)
-    return signed
+
+
+def _reference(name: str) -> Json:
+    return {"reference": f"urn:uuid:{name}"}
 
 
 def _make_final(bundle: Json) -> None:
