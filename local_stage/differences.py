@@ -18,7 +18,7 @@ _KNOWN = (
     Difference(
         "API Gateway",
         "HTTP, REST and WebSocket APIs",
-        "HTTP APIs with functions behind them; IAM signatures are checked",
+        "HTTP APIs with functions behind them; IAM signatures and tokens of the stage's user pools are checked",
     ),
     Difference(
         "all", "state survives for good", "state lives as long as `stage up`; objects are files in the stage's folder"

@@ -1,4 +1,4 @@
-"""API Gateway's HTTP APIs: the API, its integrations, routes and stage."""
+"""API Gateway's HTTP APIs: the API, its authorizers, integrations, routes and stage."""
 
 from collections.abc import Callable
 
@@ -40,12 +40,19 @@ def _part(kind: str, *names: str) -> tuple[Callable[[Request], Made], Callable[[
     return create, delete
 
 
+def _create_authorizer(request: Request) -> Made:
+    if request.properties["AuthorizerType"] != "JWT":
+        raise ResourceError("the embedded AWS serves authorizers of the type JWT")
+    return _part("Authorizer", *_AUTHORIZER)[0](request)
+
+
 def _name(kind: str, identity: str) -> dict[str, str]:
     return {"StageName" if kind == "Stage" else f"{kind}Id": identity}
 
 
 _INTEGRATION = ("IntegrationType", "IntegrationUri", "PayloadFormatVersion", "TimeoutInMillis", "Description")
-_ROUTE = ("RouteKey", "AuthorizationType", "Target", "OperationName")
+_ROUTE = ("RouteKey", "AuthorizationType", "AuthorizerId", "AuthorizationScopes", "Target", "OperationName")
+_AUTHORIZER = ("Name", "AuthorizerType", "IdentitySource", "JwtConfiguration")
 _STAGE = ("StageName", "AutoDeploy", "Description", "Tags")
 
 TYPES = [
@@ -58,6 +65,12 @@ TYPES = [
     ),
     ResourceType(
         "AWS::ApiGatewayV2::Integration", *_part("Integration", *_INTEGRATION), frozenset({"ApiId", *_INTEGRATION})
+    ),
+    ResourceType(
+        "AWS::ApiGatewayV2::Authorizer",
+        _create_authorizer,
+        _part("Authorizer", *_AUTHORIZER)[1],
+        frozenset({"ApiId", *_AUTHORIZER}),
     ),
     ResourceType("AWS::ApiGatewayV2::Route", *_part("Route", *_ROUTE), frozenset({"ApiId", *_ROUTE})),
     ResourceType(

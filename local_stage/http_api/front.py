@@ -1,4 +1,4 @@
-"""A WSGI layer that answers for HTTP APIs: route, check the signature, call the function, shape its answer.
+"""A WSGI layer that answers for HTTP APIs: route, check signature or token, call the function, shape its answer.
 
 Sources: "Working with HTTP API Lambda proxy integrations" (payload format 2.0) and "IAM authorization", API Gateway
 developer guide.
@@ -20,6 +20,7 @@ from moto.apigatewayv2.models import Api, Route, apigatewayv2_backends
 
 from local_stage.context import StageContext
 from local_stage.http_api.signatures import SignatureRefusedError, SigningCaller, verify_presigned, verify_signed
+from local_stage.http_api.tokens import TokenCaller, TokenRefusedError, verify_bearer
 
 PREFIX: Final = "/execute-api/"
 _BODY_LIMIT_BYTES: Final = 10 << 20  # API Gateway's own
@@ -31,10 +32,11 @@ WsgiApp = Callable[[Any, Any], Iterable[bytes]]
 class RefusedError(Exception):
     """An answer that is not the function's."""
 
-    def __init__(self, status: HTTPStatus, message: str) -> None:
+    def __init__(self, status: HTTPStatus, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
+        self.headers = headers or {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class ApiFront:
         try:
             status, headers, body = self._call(environ)
         except RefusedError as refused:
-            status, headers = refused.status, {"content-type": "application/json"}
+            status, headers = refused.status, {"content-type": "application/json", **refused.headers}
             body = json.dumps({"message": refused.message}).encode()
         lines = [*headers.items(), ("content-length", str(len(body)))]
         start_response(f"{int(status)} {HTTPStatus(status).phrase}", lines)
@@ -87,7 +89,7 @@ class ApiFront:
     def _call(self, environ: Any) -> tuple[int, dict[str, str], bytes]:
         call, api = self._read(environ)
         route, path_parameters = _match(api, call)
-        caller = self._authorize(route, call, environ)
+        caller = self._authorize(api, route, call, environ)
         integration = api.integrations[str(route.target).removeprefix("integrations/")]
         function = re.search(r"arn:aws:lambda:[^/]*:function:[^/]+", str(integration.integration_uri))
         if function is None:
@@ -120,9 +122,11 @@ class ApiFront:
         )
         return call, api
 
-    def _authorize(self, route: Route, call: _Call, environ: Any) -> SigningCaller | None:
+    def _authorize(self, api: Api, route: Route, call: _Call, environ: Any) -> SigningCaller | TokenCaller | None:
         if route.authorization_type in {None, "NONE"}:
             return None
+        if route.authorization_type == "JWT":
+            return _verify_token(api, route, call)
         if route.authorization_type != "AWS_IAM":
             raise RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, f"{route.authorization_type} is not served here")
         query = f"?{call.query}" if call.query else ""
@@ -131,6 +135,21 @@ class ApiFront:
             return verify_signed(call.method, url, call.headers, call.body, datetime.now(UTC))
         except SignatureRefusedError as refused:
             raise RefusedError(HTTPStatus.FORBIDDEN, str(refused)) from None
+
+
+def _verify_token(api: Api, route: Route, call: _Call) -> TokenCaller:
+    authorizer = api.authorizers[str(route.authorizer_id)]
+    trusted: Any = authorizer.jwt_config
+    name = str(authorizer.identity_source[0]).removeprefix("$request.header.").lower()
+    try:
+        return verify_bearer(
+            call.headers.get(name, ""), trusted["issuer"], trusted["audience"], route.authorization_scopes or ()
+        )
+    except TokenRefusedError as refused:
+        challenge = {"www-authenticate": str(refused)}
+        if refused.lacks_scope:
+            raise RefusedError(HTTPStatus.FORBIDDEN, "Forbidden", challenge) from None
+        raise RefusedError(HTTPStatus.UNAUTHORIZED, "Unauthorized", challenge) from None
 
 
 def _match(api: Api, call: _Call) -> tuple[Route, dict[str, str]]:
@@ -154,7 +173,7 @@ def _match(api: Api, call: _Call) -> tuple[Route, dict[str, str]]:
 
 
 def _event(
-    api: Api, route: Route, call: _Call, path_parameters: dict[str, str], caller: SigningCaller | None
+    api: Api, route: Route, call: _Call, path_parameters: dict[str, str], caller: SigningCaller | TokenCaller | None
 ) -> dict[str, Any]:
     try:
         body, encoded = call.body.decode(), False
@@ -180,7 +199,9 @@ def _event(
         "time": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime()),
         "timeEpoch": int(time.time() * 1000),
     }
-    if caller is not None:
+    if isinstance(caller, TokenCaller):
+        context["authorizer"] = {"jwt": {"claims": dict(caller.claims), "scopes": caller.scopes}}
+    elif caller is not None:
         context["authorizer"] = {"iam": {"accessKey": caller.access_key, "userArn": caller.arn}}
     event = {
         "version": "2.0",
