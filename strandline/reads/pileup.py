@@ -20,7 +20,7 @@ from strandline.reads.read_batches import DUPLICATE, FAILED, NOT_PRIMARY, UNMAPP
 FLANK_BASES: Final = 40
 LONGEST_SHOWN: Final = 40
 """Bases of REF that a window holds: a longer deletion is shown by its beginning."""
-MOST_ROWS: Final = 40
+MOST_ROWS: Final = 32
 MOST_READS: Final = 20_000
 _EXCLUDED: Final = UNMAPPED | FAILED | DUPLICATE | NOT_PRIMARY
 _LOW_QUALITY: Final = 20

@@ -7,9 +7,9 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 
-def render_page(template: str, **values: object) -> str:
+def render_page(template: str, styles: tuple[str, ...] = ("page.css",), /, **values: object) -> str:
     """Return a page of this package, without scripts and without anything to load; values are escaped."""
-    return _load(template).render(style=_style(), **values).lstrip()
+    return _load(template).render(style=_style(styles), **values).lstrip()
 
 
 @cache
@@ -20,5 +20,6 @@ def _load(template: str) -> Template:
 
 
 @cache
-def _style() -> Markup:
-    return Markup(files("strandline.reporting").joinpath("page.css").read_text())  # noqa: S704 - our own file
+def _style(names: tuple[str, ...]) -> Markup:
+    texts = (files("strandline.reporting").joinpath(name).read_text() for name in names)
+    return Markup("".join(texts))  # noqa: S704 - our own files

@@ -1,16 +1,23 @@
-"""The clinician's report: one HTML file that needs nothing else, findings first, limits said."""
+"""The clinician's report: one HTML document that needs nothing else, findings first, limits said.
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+The same template serves screen and paper (`paper.print_report`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from typing import Final
 
+from strandline.interpretation.points import Band, read_criteria
+from strandline.interpretation.scope import Scope, refuse_withdrawn
 from strandline.landing.manifest import SampleDeclaration
+from strandline.landing.regions import Region
 from strandline.reads.quality import QualitySummary
 from strandline.reporting.findings import Findings, Tier
 from strandline.reporting.pages import render_page
-from strandline.variants.records import VariantCall, severity_rank
+from strandline.reporting.report_rows import Evidence, Row, join_words, row_of
+from strandline.variants.annotation import NOT_ANNOTATED, ROLE_BY_SOURCE
 
 LIMITS: Final = (
     "Single-nucleotide variants and short insertions and deletions are called. Structural variants, copy-number "
@@ -20,25 +27,57 @@ LIMITS: Final = (
     "Calls were not confirmed by a second method.",
     "Findings were selected by rules. A qualified person has to classify each of them before it is used.",
 )
-_WORDS: Final = {
-    "stop_gained": "stop gained",
-    "frameshift": "frameshift",
-    "splice_donor": "splice donor",
-    "splice_acceptor": "splice acceptor",
-    "splice_region": "splice region",
-    "start_lost": "start lost",
-    "stop_lost": "stop lost",
-    "inframe_insertion": "in-frame insertion",
-    "inframe_deletion": "in-frame deletion",
-    "inframe_altering": "in-frame change",
-}
-_LONGEST_NAME: Final = 60
-_ZYGOSITY: Final = {"HET": "heterozygous", "HOM_ALT": "homozygous", "HEMI": "hemizygous"}
+STYLES: Final = ("page.css", "report.css")
+MOST_DETAILED: Final = 25
+"""Findings with a part of their own, the most urgent first; the table holds all."""
+MOST_GAPS: Final = 6
+_KNOWN: Final = frozenset({Tier.KNOWN_PATHOGENIC, Tier.SECONDARY})
+_ACTED_ON: Final = frozenset({Band.PATHOGENIC, Band.LIKELY_PATHOGENIC})
+
+
+@dataclass(frozen=True, slots=True)
+class GeneCoverage:
+    """How one gene of the panel is covered: coding bases and 8 of each intron beside; `gaps` lie under 20 reads.
+
+    `bases` is 0 where the gene models do not know the gene.
+    """
+
+    symbol: str
+    hgnc_id: str
+    bases: int = 0
+    bases_at_20: int = 0
+    mean_depth: float = 0.0
+    gaps: tuple[Region, ...] = ()
+
+    @property
+    def percent_at_20(self) -> float:
+        """Percent of its bases under at least 20 reads."""
+        return _percent(self.bases_at_20, self.bases)
+
+    @property
+    def gaps_said(self) -> str:
+        """The first gaps, 1-based with both ends included, and how many more there are."""
+        shown = [f"{gap.contig}:{gap.start0 + 1:,}-{gap.end0:,}" for gap in self.gaps]
+        return join_words(shown, MOST_GAPS)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSignature:
+    """One signature as it is printed. Source: 21 CFR 11.50(a): printed name, date and time, meaning."""
+
+    printed_name: str
+    meaning: str
+    signed_at: datetime
+    record_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
 class ReportInput:
-    """What a report is made from. `sources` are the annotation sources by name, as the VCF's header says them."""
+    """What a report is made from. `sources` are the annotation sources by name, as the VCF's header says them.
+
+    `evidence` is by `variant_key`; `genes` is the coverage of the panel's genes; without a signature the report is a
+    draft; `amendment` says what a later version changed and why.
+    """
 
     submission_id: str
     sample: SampleDeclaration
@@ -48,106 +87,76 @@ class ReportInput:
     sources: Mapping[str, str]
     issued: datetime
     platform_version: str
+    scope: Scope = field(default_factory=Scope)
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    genes: Sequence[GeneCoverage] = ()
+    signatures: Sequence[ReportSignature] = ()
+    amendment: str | None = None
 
 
-def build_report(source: ReportInput) -> str:
-    """Return the report as one HTML document without scripts and without anything to load."""
+def build_report(source: ReportInput, *, paper: bool = False) -> str:
+    """Return the report as one HTML document without scripts and without anything to load.
+
+    `paper` asks for the form that is printed: with running heads, all of it open.
+
+    Raises:
+        RejectedInputError: `consent_withdrawn`.
+    """
+    refuse_withdrawn(source.sample.consent)
     tiers = [
-        (tier, [_row(finding.call) for finding in some])
+        (tier, [row_of(finding.call, source.evidence) for finding in some])
         for tier, some in groupby(source.findings.named, key=lambda finding: finding.tier)
     ]
+    ranked = [row for tier, rows in tiers if tier is not Tier.UNANNOTATED for row in rows]
+    detailed = [row for row in ranked if row.evidence != Evidence()][:MOST_DETAILED]
     return render_page(
         "report.html",
+        STYLES,
         source=source,
+        paper=paper,
+        result=result_sentence(source),
         tiers=tiers,
+        detailed=detailed,
         unannotated=Tier.UNANNOTATED,
+        absent={name: _absence(source.sources.get(name)) for name in ROLE_BY_SOURCE},
         coverage=source.quality.coverage,
         depth_bars=_depth_bars(source.quality),
         limits=LIMITS,
+        points_source=read_criteria().source,
         callable_percent=_percent(source.quality.coverage.callable_bases, source.quality.coverage.analysed_bases),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    gene: str
-    place: str
-    change: str
-    name: str
-    effect: str
-    elsewhere: str
-    coding: str
-    choice: str
-    protein: str
-    zygosity: str
-    known: str
-    frequency: str
-    quality: str
-    alt_reads: int | None
-    reads: int | None
-
-    @property
-    def alt_percent(self) -> float:
-        return 100 * self.alt_reads / self.reads if self.alt_reads and self.reads else 0.0
+def result_sentence(source: ReportInput) -> str:
+    """Return the result in one sentence: what a person classified, else what is known of what was found."""
+    rows = [(finding.tier, row_of(finding.call, source.evidence)) for finding in source.findings.named]
+    classified = [row for _, row in rows if row.evidence.classification]
+    acted_on = [
+        row for row in classified if row.evidence.classification and row.evidence.classification.band in _ACTED_ON
+    ]
+    if acted_on:
+        return f"{_counted(len(acted_on), 'variant')} classified as (likely) pathogenic: {_named(acted_on)}."
+    if classified and len(classified) == len(rows):
+        return "No variant was classified as pathogenic or likely pathogenic."
+    known = [row for tier, row in rows if tier in _KNOWN]
+    if known:
+        return f"{_counted(len(known), 'variant')} known to ClinVar as (likely) pathogenic: {_named(known)}."
+    if rows:
+        return f"No variant is known to ClinVar as pathogenic; {_counted(len(rows), 'variant')} listed for review."
+    return "No variant meets the reporting criteria."
 
 
-def _row(call: VariantCall) -> _Row:
-    effect, chosen = call.chosen_consequence, call.chosen
-    known = (call.clinvar_significance or "").replace("_", " ")
-    both = (call.ref_depth or 0) + (call.alt_depth or 0)
-    return _Row(
-        gene=effect.gene if effect else "",
-        place=f"{call.contig}:{call.position:,}",
-        change=f"{_short(call.ref)}>{_short(call.alt)}",
-        name=_short(call.genomic_name or "", longest=_LONGEST_NAME, unit=""),
-        effect=_words(effect.term) if effect else "",
-        elsewhere=_elsewhere(call),
-        coding=_short(chosen.full_coding or "", longest=_LONGEST_NAME, unit="") if chosen else "",
-        choice=(chosen.ground or "").replace("_", " ") if chosen else "",
-        protein=_protein(call),
-        zygosity=_ZYGOSITY[call.zygosity],
-        known=f"{known} (ClinVar {call.clinvar_id})" if call.clinvar_id else "",
-        frequency=_frequency(call),
-        quality=f"{call.quality:.0f}" if call.quality is not None else "",
-        alt_reads=call.alt_depth,
-        reads=both or None,
-    )
+def _absence(source: str | None) -> str:
+    """Return what it means that a source says nothing of a call."""
+    return "not known there" if source and source != NOT_ANNOTATED else "source not in this bundle"
 
 
-def _words(term: str) -> str:
-    return _WORDS.get(term, term.replace("_", " "))
+def _named(rows: Sequence[Row]) -> str:
+    return join_words([f"{row.title}, {row.zygosity}" for row in rows])
 
 
-def _elsewhere(call: VariantCall) -> str:
-    """Return the effect on another transcript where it is more severe than on the chosen one."""
-    shown, worst = call.chosen_consequence, call.worst_consequence
-    if shown is None or worst is None or severity_rank(worst.term) >= severity_rank(shown.term):
-        return ""
-    return f"{_words(worst.term)} on {worst.transcript or 'another transcript'}"
-
-
-def _protein(call: VariantCall) -> str:
-    """Return the HGVS name; what bcftools csq writes where the call was not named."""
-    if call.chosen:
-        return _short(call.chosen.protein or "", longest=_LONGEST_NAME, unit="")
-    worst = call.worst_consequence
-    return _short(worst.protein_change or "", unit="") if worst else ""
-
-
-def _frequency(call: VariantCall) -> str:
-    """Return how frequent the allele is in the source of frequencies, and where most."""
-    if call.population_frequency is None:
-        return ""
-    highest = call.highest_frequency
-    everybody = f"{call.population_frequency:.3g}"
-    return f"{everybody}; most in {highest[0]}: {highest[1]:.3g}" if highest else everybody
-
-
-def _short(text: str, *, longest: int = 16, unit: str = "bases") -> str:
-    """Cut a long allele or amino acid change and say how long it was."""
-    if len(text) <= longest:
-        return text
-    return f"{text[:longest]}… ({len(text)} {unit})" if unit else f"{text[:longest]}…"
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" + ("s" if count != 1 else "")
 
 
 def _percent(part: int, whole: int) -> float:

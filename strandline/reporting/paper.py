@@ -1,0 +1,46 @@
+"""A report on paper: PDF with running heads, tags and bookmarks, its fonts inside, and nothing fetched.
+
+WeasyPrint needs Pango of the system (docs/decisions/0032-report-and-pdf.md), so it is loaded where it is used alone.
+Source of the form: ISO 14289-1 (PDF/UA-1).
+"""
+
+import logging
+from typing import Any, Final
+
+from strandline.errors import RejectedInputError
+
+_VARIANT: Final = "pdf/ua-1"
+_INLINE: Final = "data"
+_INSTALL: Final = "install Pango (Debian: apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0)"
+
+
+def print_report(html: str) -> bytes:
+    """Return a page made by `build_report(..., paper=True)` as a PDF.
+
+    Raises:
+        RejectedInputError: `pdf_not_installed`, where WeasyPrint or Pango is missing.
+    """
+    printer, fetcher = _load()
+    document = printer(string=html, url_fetcher=fetcher)
+    return bytes(document.write_pdf(pdf_variant=_VARIANT))
+
+
+def can_print() -> bool:
+    """Return whether this machine can make PDFs."""
+    try:
+        _load()
+    except RejectedInputError:
+        return False
+    return True
+
+
+def _load() -> tuple[Any, Any]:
+    logging.getLogger("weasyprint").setLevel(logging.ERROR)  # its warnings quote the document
+    try:
+        import weasyprint  # noqa: PLC0415 - a function that makes no PDF has no Pango
+    except ImportError:
+        raise RejectedInputError("pdf_not_installed", "WeasyPrint is not installed: run 'make setup'") from None
+    except OSError:  # of the library that its binding opens
+        raise RejectedInputError("pdf_not_installed", f"this machine has no Pango for PDFs: {_INSTALL}") from None
+
+    return weasyprint.HTML, weasyprint.urls.URLFetcher(allowed_protocols={_INLINE}, allow_redirects=False)
