@@ -104,9 +104,6 @@ TYPES = [
         _create_client,
         _delete_client,
         frozenset({"UserPoolId", *_CLIENT}),
-        look=lambda request, made: request.call(
-            _IDP, "DescribeUserPoolClient", UserPoolId=request.properties["UserPoolId"], ClientId=made.physical_id
-        ),
     ),
     ResourceType(
         "AWS::Cognito::UserPoolGroup",

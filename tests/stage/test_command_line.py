@@ -47,13 +47,25 @@ def folder(deployed, made_up, tmp_path_factory):
     return folder
 
 
-def test_every_command_of_the_readme_runs(folder):
+@pytest.fixture
+def type_in(folder, monkeypatch, capsys):
+    """Run a command in this process, which need not import everything again for each of many."""
+    monkeypatch.chdir(folder)
+
+    def type_in(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        code = invoke(list(arguments))
+        return subprocess.CompletedProcess(arguments, code, *capsys.readouterr())
+
+    return type_in
+
+
+def test_every_command_of_the_readme_runs(folder, type_in):
     for command in readme_commands():
         typed, _, redirected = command.partition(" > ")
         _, *arguments = shlex.split(typed)
         if arguments[:2] == ["stage", "down"]:
             continue  # other tests use the stage: the life of a stage has tests of its own
-        done = run(*arguments, folder=folder)
+        done = type_in(*arguments)
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         if redirected:
             (folder / redirected).write_text(done.stdout)  # as the shell does: a later line reads it
@@ -110,8 +122,8 @@ def test_results_go_to_stdout_in_the_asked_form(folder):
         (["submit", "missing.csv"], 65, "sheet_not_found"),
     ],
 )
-def test_a_failure_is_one_line_with_its_code_and_exit_code(folder, arguments, code, words):
-    done = run(*arguments, folder=folder)
+def test_a_failure_is_one_line_with_its_code_and_exit_code(type_in, arguments, code, words):
+    done = type_in(*arguments)
     assert done.returncode == code
     assert len(done.stderr.strip().splitlines()) == 1
     assert words in done.stderr
@@ -127,10 +139,10 @@ def test_a_failure_is_one_line_with_its_code_and_exit_code(folder, arguments, co
         ({"--regions": "nowhere.bed"}, "file_not_found"),
     ],
 )
-def test_an_input_that_cannot_be_sent_ends_with_65_and_leaves_nothing(folder, changed, words):
+def test_an_input_that_cannot_be_sent_ends_with_65_and_leaves_nothing(folder, type_in, changed, words):
     given = {"--sample": "S", "--reference": "reference.fa.gz", "--out": "nothing"} | changed
     pairs = [part for pair in given.items() for part in pair]
-    done = run("run", "--reads", "HG002_R1.fq.gz", "HG002_R2.fq.gz", *pairs, folder=folder)
+    done = type_in("run", "--reads", "HG002_R1.fq.gz", "HG002_R2.fq.gz", *pairs)
     assert done.returncode == 65
     assert words in done.stderr.strip().splitlines()[-1]
     assert not (folder / "nothing").exists()
