@@ -10,6 +10,7 @@ from infra.stacks.alarms import AlarmsStack
 from infra.stacks.api import ApiStack
 from infra.stacks.catalog import CatalogStack
 from infra.stacks.compute import ComputeStack
+from infra.stacks.fhir_api import FhirApiStack
 from infra.stacks.identity import IdentityStack
 from infra.stacks.intake import IntakeStack
 from infra.stacks.network import NetworkStack
@@ -33,14 +34,26 @@ def add_stacks(app: App, stage: StageConfig, *, account: str, region: str) -> li
         app, stage=stage, names=names, storage=storage, catalog=catalog, network=network, workflow=workflow
     )
     api = ApiStack(app, stage=stage, names=names, storage=storage, catalog=catalog, network=network, intake=intake)
+    fhir = FhirApiStack(
+        app,
+        stage=stage,
+        names=names,
+        storage=storage,
+        identity=identity,
+        catalog=catalog,
+        network=network,
+        intake=intake,
+    )
     writers = {
         "LoadLake": compute.job_by_name["load_lake"].role_arn,
         "RefreshGold": compute.glue_job_by_name["refresh_gold"].role_arn,
         "LoadCohort": compute.glue_job_by_name["load_cohort"].role_arn,
     }
     access = AccessStack(app, stage=stage, names=names, storage=storage, writers=writers)
-    alarms = AlarmsStack(app, stage=stage, names=names, compute=compute, workflow=workflow, intake=intake, api=api)
-    stacks: list[Stack] = [storage, identity, catalog, network, compute, workflow, intake, api, access, alarms]
+    alarms = AlarmsStack(
+        app, stage=stage, names=names, compute=compute, workflow=workflow, intake=intake, api=api, fhir=fhir
+    )
+    stacks: list[Stack] = [storage, identity, catalog, network, compute, workflow, intake, api, fhir, access, alarms]
     for earlier, later in pairwise(stacks):
         later.add_stack_dependency(earlier)
     return stacks

@@ -108,6 +108,14 @@ def write_items(table: DataTable) -> list[Permission]:
     ]
 
 
+def append_items(table: DataTable) -> list[Permission]:
+    """Put items, one or several at a time: what the queue of the audit log takes."""
+    return [
+        Permission(actions=["dynamodb:PutItem", "dynamodb:BatchWriteItem"], resources=[table.arn]),
+        Permission(actions=["kms:GenerateDataKey", "kms:Decrypt"], resources=[table.key.key_arn]),
+    ]
+
+
 def replace_items(table: DataTable) -> list[Permission]:
     """Also delete items: a job forgets the cause of an attempt that failed before."""
     return [*write_items(table), Permission(actions=["dynamodb:DeleteItem"], resources=[table.arn])]

@@ -10,6 +10,7 @@ from constructs import Construct
 from infra.names import Names
 from infra.stacks.api import ApiStack
 from infra.stacks.compute import ComputeStack
+from infra.stacks.fhir_api import FhirApiStack
 from infra.stacks.intake import IntakeStack
 from infra.stacks.part import PartStack
 from infra.stacks.workflow import WorkflowStack
@@ -31,6 +32,7 @@ class AlarmsStack(PartStack):
         workflow: WorkflowStack,
         intake: IntakeStack,
         api: ApiStack,
+        fhir: FhirApiStack,
     ) -> None:
         super().__init__(scope, "alarms", stage=stage, names=names, contents="alarms")
         self._names = names
@@ -49,7 +51,7 @@ class AlarmsStack(PartStack):
             threshold=_OLDEST_MESSAGE_S,
         )
         self._watch_workflows(workflow, period)
-        for function in (*intake.functions, *workflow.functions.values(), api.function):
+        for function in (*intake.functions, *workflow.functions.values(), api.function, *fhir.functions):
             self._alarm(
                 f"{function.name.title().replace('_', '')}Errors",
                 function.function.metric_errors(period=period, statistic="Sum"),

@@ -5,6 +5,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_glue as glue
 from constructs import Construct
 
+from infra.constructs.acknowledgement import acknowledge, in_packs
 from infra.constructs.backup import TableBackup
 from infra.constructs.lake_access import DataClasses, GovernedLake
 from infra.constructs.lake_question import LakeQuestion, lake_questions
@@ -34,12 +35,13 @@ class CatalogStack(PartStack):
             "catalog",
             stage=stage,
             names=names,
-            contents="submissions table, lake tables and views, query workgroup, questions",
+            contents="submissions and FHIR tables, lake tables and views, query workgroup, questions",
             stateful=True,
         )
         self.submissions = self._submissions(stage, names, storage)
         if stage.keeps_data:
             TableBackup(self, "Backup", names=names, table=self.submissions, key=storage.keys.patients)
+        self.fhir = self._fhir(stage, names, storage)
         self._lake(names, storage)
         self._workgroup(stage, names, storage)
 
@@ -69,6 +71,33 @@ class CatalogStack(PartStack):
                 sort_key=dynamodb.Attribute(name=f"{prefix}sk", type=text),
             )
         CfnOutput(self, "SubmissionsTable", value=table.table_name)
+        return DataTable(name=name, arn=names.arn("dynamodb", f"table/{name}"), key=storage.keys.patients)
+
+    def _fhir(self, stage: StageConfig, names: Names, storage: StorageStack) -> DataTable:
+        """What the FHIR API serves. It is made of the deliveries, and can be made of them again."""
+        name = names.of("fhir")
+        text = dynamodb.AttributeType.STRING
+        table = dynamodb.Table(
+            self,
+            "Fhir",
+            table_name=name,
+            partition_key=dynamodb.Attribute(name="pk", type=text),
+            sort_key=dynamodb.Attribute(name="sk", type=text),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
+            encryption_key=storage.keys.patients,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            deletion_protection=stage.keeps_data,
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+        acknowledge(
+            table,
+            in_packs("DynamoDBInBackupPlan"),
+            "it is made of the deliveries, which are kept, and recovers to a point in time",
+        )
+        CfnOutput(self, "FhirTable", value=table.table_name)
         return DataTable(name=name, arn=names.arn("dynamodb", f"table/{name}"), key=storage.keys.patients)
 
     def _lake(self, names: Names, storage: StorageStack) -> None:

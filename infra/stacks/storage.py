@@ -69,7 +69,7 @@ class StorageStack(PartStack):
             lifecycle=[_ALIGNED_READS_TIER, _PASSING_PARTS, _PASSING_COHORT_PARTS, _superseded_after(30)],
         )
         self.lake = self._bucket("Lake", self.keys.lake, lifecycle=[_query_results(), _superseded_after(30)])
-        self.delivery = self._bucket("Delivery", self.keys.patients)
+        self.delivery = self._bucket("Delivery", self.keys.patients, sends_events=True)
         self.audit = self._bucket("Audit", self.keys.audit, lock=_lock(stage, stage.audit_retention_days))
 
     def _bucket(

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from strandline.aws.lake_loading import LakePlace
     from strandline.aws.tokens import UserPool
 
-_PARTS: Final = ("storage", "identity", "catalog", "compute", "workflow", "intake", "api")
+_PARTS: Final = ("storage", "identity", "catalog", "compute", "workflow", "intake", "api", "fhir-api")
 
 
 @dataclass(frozen=True, slots=True)

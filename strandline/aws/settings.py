@@ -129,6 +129,22 @@ class DeliverySettings(_Settings):
     submissions_table: str
 
 
+class ReleaseIndexSettings(_Settings):
+    """Of `index_release`."""
+
+    delivery_bucket: str
+    fhir_table: str
+    submissions_table: str
+
+
+class FhirSettings(_Settings):
+    """Of `serve_fhir`: what it serves, where its audit entries wait, and the URL that clients know it by."""
+
+    fhir_table: str
+    submissions_table: str
+    fhir_base_url: str
+
+
 class JobSettings(_Settings):
     """Of every Batch job. `threads` equals its vCPUs; `code_version` is a digest of the image's content."""
 

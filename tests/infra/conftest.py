@@ -15,7 +15,19 @@ import pytest
 collect_ignore = ["synthesize.py"]  # a script: importing it starts the CDK
 ROOT = Path(__file__).resolve().parents[2]
 STAGE_NAMES = ("local", "dev", "qa", "prod")
-PARTS = ("storage", "identity", "catalog", "network", "compute", "workflow", "intake", "api", "access", "alarms")
+PARTS = (
+    "storage",
+    "identity",
+    "catalog",
+    "network",
+    "compute",
+    "workflow",
+    "intake",
+    "api",
+    "fhir-api",
+    "access",
+    "alarms",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,37 @@
-"""The programs' door as it is deployed. Requirements: ING-02, SEC-01."""
+"""The programs' and the clinicians' door as they are deployed. Requirements: ING-02, CLN-02, SEC-01, SEC-02."""
 
+import pytest
+
+from infra.stacks import fhir_api
 from infra.stacks.api import ROUTES
 
 
 def test_every_route_wants_a_signed_caller(assembly):
-    routes = assembly.properties("AWS::ApiGatewayV2::Route")
+    routes = assembly.properties("AWS::ApiGatewayV2::Route", "api")
     assert sorted(route["RouteKey"] for route in routes) == sorted(ROUTES)
     assert {route["AuthorizationType"] for route in routes} == {"AWS_IAM"}
 
 
-def test_what_is_logged_names_neither_a_path_nor_a_caller(assembly):
-    (stage,) = assembly.properties("AWS::ApiGatewayV2::Stage")
+def test_every_route_to_a_patient_wants_a_token_of_the_stages_own_pool(assembly):
+    routes = {route["RouteKey"]: route for route in assembly.properties("AWS::ApiGatewayV2::Route", "fhir-api")}
+    assert sorted(routes) == sorted((*fhir_api.OPEN_ROUTES, *fhir_api.ROUTES))
+    assert {routes[key]["AuthorizationType"] for key in fhir_api.OPEN_ROUTES} == {"NONE"}
+    ((authorizer, described),) = assembly.resources("AWS::ApiGatewayV2::Authorizer", "fhir-api").items()
+    for key in fhir_api.ROUTES:
+        assert (routes[key]["AuthorizationType"], routes[key]["AuthorizerId"]) == ("JWT", {"Ref": authorizer})
+    trusted = described["Properties"]["JwtConfiguration"]
+    assert "cognito-idp" in str(trusted["Issuer"])
+    assert len(trusted["Audience"]) == 1
+
+
+def test_no_browser_of_another_page_may_ask(assembly):
+    for api in assembly.properties("AWS::ApiGatewayV2::Api"):
+        assert "CorsConfiguration" not in api
+
+
+@pytest.mark.parametrize("part", ["api", "fhir-api"])
+def test_what_is_logged_names_neither_a_path_nor_a_caller(assembly, part):
+    (stage,) = assembly.properties("AWS::ApiGatewayV2::Stage", part)
     logged = stage["AccessLogSettings"]["Format"]
     assert "$context.requestId" in logged
     assert not any(word in logged for word in ("path", "identity", "authorizer", "sourceIp"))

@@ -6,17 +6,18 @@ from itertools import pairwise
 from cfnlint.config import ConfigMixIn
 from cfnlint.runner import Runner
 
-PARTS = ("storage", "catalog", "network", "compute", "workflow", "intake", "api", "access", "alarms")
+PARTS = ("storage", "catalog", "network", "compute", "workflow", "intake", "api", "fhir-api", "access", "alarms")
 OUTPUTS = {
     "storage": {
         *("LandingBucket", "QuarantineBucket", "ReferencesBucket", "AnalysisBucket"),
         *("LakeBucket", "DeliveryBucket", "AuditBucket"),
     },
-    "catalog": {"SubmissionsTable", "GlueDatabase", "AthenaWorkgroup"},
+    "catalog": {"SubmissionsTable", "FhirTable", "GlueDatabase", "AthenaWorkgroup"},
     "compute": {"CpuQueueArn", "GpuQueueArn"},
     "workflow": {"JointGenotypeArn", "SampleToReleaseArn", "ValidateAheadArn", "AlertsTopicArn"},
     "intake": {"IntakeQueueUrl", "IntakeDeadLetterUrl"},
     "api": {"IngestUrl"},
+    "fhir-api": {"FhirUrl"},
 }
 UNHEEDED = [
     "W3005",  # the CDK's function construct states a dependency that its role already implies

@@ -30,10 +30,11 @@ def test_outputs_of_every_stack_lead_to_its_parts(aws):
         "workflow": {"SampleToReleaseArn": aws.state_machine_arn},
         "intake": {},
         "api": {},
+        "fhir-api": {},
     }
     for part, values in outputs.items():
         template = {
-            "Resources": {f"Queue{part}": {"Type": "AWS::SQS::Queue"}},
+            "Resources": {f"Queue{part.replace('-', '')}": {"Type": "AWS::SQS::Queue"}},
             "Outputs": {key: {"Value": value} for key, value in values.items()},
         }
         cloudformation.create_stack(StackName=f"strandline-dev-{part}", TemplateBody=json.dumps(template))

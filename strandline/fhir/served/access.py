@@ -15,6 +15,8 @@ Interaction = Literal["r", "s"]
 _SCOPE: Final = re.compile(
     r"(?P<context>patient|user|system)/(?P<kind>[A-Za-z]+|\*)\.(?P<may>c?r?u?d?s?|read|write|\*)", re.ASCII
 )
+SEE_EVERY_SITE: Final = frozenset({"compliance"})
+"""Groups whose rights are over every site's releases: those whose rows are `all` in `trust/access.json`."""
 _SITE_GROUP: Final = "site-"
 _SITE_SCOPE: Final = "site/"
 _VERSION_1: Final = {"read": "rs", "*": "rs", "write": ""}
@@ -30,6 +32,7 @@ class Caller:
         scopes: of the token.
         sites: whose releases they may see; None for every site's.
         patient: id of the Patient that `patient/` scopes are about; None where the token names none.
+        within: scopes that the caller has at most, whatever the token says; None for no such bound.
     """
 
     name: str
@@ -37,12 +40,17 @@ class Caller:
     scopes: tuple[str, ...]
     sites: frozenset[str] | None = frozenset()
     patient: str | None = None
+    within: tuple[str, ...] | None = None
 
     def may(self, interaction: Interaction, resource_type: str) -> bool:
         """Tell whether a scope lets the caller do this with a type."""
-        return any(
-            interaction in may and kind in {"*", resource_type} and (context != "patient" or self.patient is not None)
-            for context, kind, may in _understood(self.scopes)
+        return all(
+            any(
+                interaction in may and kind in {"*", resource_type} and (context != "patient" or self.patient)
+                for context, kind, may in _understood(scopes)
+            )
+            for scopes in (self.scopes, self.within)
+            if scopes is not None
         )
 
     def may_see(self, release: Release) -> bool:

@@ -1,0 +1,203 @@
+"""Stateless: the clinicians' door, an HTTP API for FHIR whose callers have a token of the stage's user pool."""
+
+import json
+
+from aws_cdk import CfnOutput
+from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_events as events
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.constructs.acknowledgement import acknowledge
+from infra.constructs.function import Layers, PlatformFunction
+from infra.constructs.log_group import encrypted_log_group
+from infra.constructs.permissions import Permission, append_items, read_items, read_objects
+from infra.names import Names
+from infra.stacks.catalog import CatalogStack
+from infra.stacks.identity import IdentityStack
+from infra.stacks.intake import IntakeStack
+from infra.stacks.network import NetworkStack
+from infra.stacks.part import PartStack
+from infra.stacks.storage import StorageStack
+from infra.stages import StageConfig
+
+OPEN_ROUTES = ("GET /fhir/metadata", "GET /fhir/.well-known/smart-configuration")
+"""What a client reads before it has a token: they tell what the server can do, and of no patient."""
+ROUTES = ("GET /fhir/{proxy+}", "POST /fhir/{proxy+}")
+_LOGGED = ("requestId", "requestTime", "routeKey", "status", "responseLength", "integrationErrorMessage")
+"""No path and no caller: a path has a patient's pseudonym in it."""
+_TIMEOUT_S = 29
+
+
+class FhirApiStack(PartStack):
+    """Deliveries -> `index_release` -> table; HTTP API -> `serve_fhir`, which reads it and tells the audit log."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        stage: StageConfig,
+        names: Names,
+        storage: StorageStack,
+        identity: IdentityStack,
+        catalog: CatalogStack,
+        network: NetworkStack,
+        intake: IntakeStack,
+    ) -> None:
+        super().__init__(scope, "fhir-api", stage=stage, names=names, contents="the clinicians' door")
+        self._stage, self._names, self._network = stage, names, network
+        self._storage, self._intake = storage, intake
+        self._layers = Layers(self, "Layers", stage=stage)
+        tables = {"FHIR_TABLE": catalog.fhir.name, "SUBMISSIONS_TABLE": catalog.submissions.name}
+        indexing = self._function(
+            "index_release",
+            {"DELIVERY_BUCKET": storage.delivery.name, **tables},
+            [
+                *read_objects(storage.delivery),
+                *read_items(catalog.fhir),
+                *append_items(catalog.fhir),
+                Permission(actions=["dynamodb:DeleteItem"], resources=[catalog.fhir.arn]),
+                *append_items(catalog.submissions),
+            ],
+            timeout_s=300,
+        )
+        self._index_deliveries(indexing)
+        self.api = apigateway.CfnApi(
+            self, "Api", name=names.of("fhir"), protocol_type="HTTP", description="Released reports as FHIR"
+        )
+        serving = self._function(
+            "serve_fhir",
+            {"FHIR_BASE_URL": f"{self.api.attr_api_endpoint}/fhir", **tables},
+            [*read_items(catalog.fhir), *append_items(catalog.submissions)],
+            timeout_s=_TIMEOUT_S,
+        )
+        self.functions = [indexing, serving]
+        self._routes(serving, identity)
+        self._stage_of_api()
+        for site in stage.sites:
+            cognito.CfnUserPoolGroup(
+                self,
+                f"Site{site.title()}",
+                user_pool_id=identity.pool.ref,
+                group_name=f"site-{site}",
+                description=f"Sees what was released of samples of {site}",
+            )
+        CfnOutput(self, "FhirUrl", value=f"{self.api.attr_api_endpoint}/fhir")
+
+    def _function(
+        self, name: str, environment: dict[str, str], permissions: list[Permission], *, timeout_s: int
+    ) -> PlatformFunction:
+        return PlatformFunction(
+            self,
+            "".join(word.title() for word in name.split("_")),
+            name=name,
+            stage=self._stage,
+            names=self._names,
+            layers=self._layers,
+            environment=environment,
+            permissions=permissions,
+            vpc=self._network.vpc,
+            security_group=self._network.clients,
+            key=self._storage.keys.operations,
+            failed_events=self._intake.dead_letters,
+            reads_sequences=True,  # its layer brings the reader and writer of JSON
+            memory_mib=1769,
+            timeout_s=timeout_s,
+        )
+
+    def _index_deliveries(self, indexing: PlatformFunction) -> None:
+        """Run on the last file of each delivery."""
+        rule = events.CfnRule(
+            self,
+            "Delivered",
+            name=self._names.of("delivered"),
+            description="A release, an amendment or a withdrawal was delivered",
+            event_pattern={
+                "source": ["aws.s3"],
+                "detail-type": ["Object Created"],
+                "detail": {
+                    "bucket": {"name": [self._storage.delivery.name]},
+                    "object": {"key": [{"suffix": "/released.json"}]},
+                },
+            },
+            targets=[events.CfnRule.TargetProperty(id="index-release", arn=indexing.function.function_arn)],
+        )
+        lambda_.CfnPermission(
+            self,
+            "DeliveredInvokes",
+            action="lambda:InvokeFunction",
+            function_name=indexing.function.function_name,
+            principal="events.amazonaws.com",
+            source_arn=rule.attr_arn,
+        )
+
+    def _routes(self, serving: PlatformFunction, identity: IdentityStack) -> None:
+        integration = apigateway.CfnIntegration(
+            self,
+            "Integration",
+            api_id=self.api.ref,
+            integration_type="AWS_PROXY",
+            integration_uri=serving.function.function_arn,
+            payload_format_version="2.0",
+            timeout_in_millis=_TIMEOUT_S * 1000,
+        )
+        authorizer = apigateway.CfnAuthorizer(
+            self,
+            "People",
+            api_id=self.api.ref,
+            name="people",
+            authorizer_type="JWT",
+            identity_source=["$request.header.Authorization"],
+            jwt_configuration=apigateway.CfnAuthorizer.JWTConfigurationProperty(
+                audience=[identity.client.ref], issuer=identity.issuer
+            ),
+        )
+        for name, route in zip(("Metadata", "Smart", "Read", "Search"), (*OPEN_ROUTES, *ROUTES), strict=True):
+            is_open = route in OPEN_ROUTES
+            made = apigateway.CfnRoute(
+                self,
+                f"{name}Route",
+                api_id=self.api.ref,
+                route_key=route,
+                authorization_type="NONE" if is_open else "JWT",
+                authorizer_id=None if is_open else authorizer.ref,
+                target=f"integrations/{integration.ref}",
+            )
+            if is_open:
+                acknowledge(
+                    made,
+                    ("AwsSolutions-APIG4",),
+                    "what a FHIR client has to read before it has a token; it tells of no patient",
+                )
+        lambda_.CfnPermission(
+            self,
+            "ApiInvokes",
+            action="lambda:InvokeFunction",
+            function_name=serving.function.function_name,
+            principal="apigateway.amazonaws.com",
+            source_arn=self._names.arn("execute-api", f"{self.api.ref}/*/*/fhir/*"),
+        )
+
+    def _stage_of_api(self) -> None:
+        log_group = encrypted_log_group(
+            self,
+            "AccessLogs",
+            name=self._names.log_group("api", "fhir"),
+            key=self._storage.keys.operations,
+            stage=self._stage,
+        )
+        apigateway.CfnStage(
+            self,
+            "Stage",
+            api_id=self.api.ref,
+            stage_name="$default",
+            auto_deploy=True,
+            access_log_settings=apigateway.CfnStage.AccessLogSettingsProperty(
+                destination_arn=log_group.log_group_arn,
+                format=json.dumps({name: f"$context.{name}" for name in _LOGGED}),
+            ),
+            default_route_settings=apigateway.CfnStage.RouteSettingsProperty(
+                throttling_burst_limit=200, throttling_rate_limit=100, detailed_metrics_enabled=True
+            ),
+        )
