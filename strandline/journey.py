@@ -172,6 +172,10 @@ class Artifact(StrEnum):
     LOAD_RECEIPT = "load_receipt.json"
     BUNDLE = "bundle.json"
     REPORT = "report.html"
+    REPORT_PDF = "report.pdf"
+    PLAIN_REPORT = "report_plain.html"
+    EVIDENCE_PAGE = "evidence.html"
+    INTERPRETATION = "interpretation.json"
     QC_PAGE = "qc.html"
     MULTIQC = "qc_mqc.json"
 

@@ -124,6 +124,7 @@ class ComputeStack(PartStack):
             "annotate": ({"CONSEQUENCES": stage.consequences, **analyses}, [*references, *analysed, *result]),
             "filter_and_qc": (analyses, [*references, *analysed, *result]),
             "load_lake": (loads, [*analysed, *lake, *maintain_tables(names)]),
+            "render_report": (analyses, [*references, *analysed, *result]),
             "joint_genotype": (analyses, [*references, *analysed, *of_cohorts]),
             **{
                 job: ({"GPUS": str(stage.size_of(job).gpus), **analyses}, [*references, *analysed, *result])

@@ -31,6 +31,7 @@ _SUBMISSIONS = "submissions/"
 _COHORTS = "cohorts/"
 _COHORT_FUNCTIONS = ("plan_genotyping", "conclude_cohort")
 _COHORT_JOBS = ("joint_genotype",)
+_RELEASE_JOBS = ("render_report",)
 
 
 class WorkflowStack(PartStack):
@@ -226,7 +227,7 @@ class WorkflowStack(PartStack):
         return {function.name: function for function in functions}
 
     def _sample_to_release(self, compute: ComputeStack) -> Workflow:
-        jobs = sorted(set(compute.job_by_name) - set(_COHORT_JOBS))
+        jobs = sorted(set(compute.job_by_name) - set(_COHORT_JOBS) - set(_RELEASE_JOBS))
         return self._workflow(
             "sample_to_release",
             compute,

@@ -11,6 +11,7 @@ from typing import Final
 import boto3
 from pydantic import BaseModel
 
+from strandline.aws.consents import Consents
 from strandline.aws.objects import S3Objects
 from strandline.aws.settings import DeliverySettings
 from strandline.aws.submissions import SubmissionsTable
@@ -49,11 +50,16 @@ class Analysis:
 
 @contextmanager
 def open_analysis(submission_id: str) -> Iterator[tuple[Workspace, Analysis]]:
-    """Yield a workspace and what was found, fetched into scratch that is removed at the end."""
+    """Yield a workspace and what was found, fetched into scratch that is removed at the end.
+
+    Raises:
+        RejectedInputError: `consent_withdrawn`.
+    """
     table, buckets = _connect()
     with TemporaryDirectory(prefix="strandline-") as scratch:
+        Consents(*table.place).require(submission_id)
         workspace = Workspace(submission_id, table, buckets, Path(scratch))
-        yield workspace, _read_analysis(workspace)
+        yield workspace, read_analysis(workspace)
 
 
 def read_regions(workspace: Workspace, bundle: ReferenceBundle) -> RegionsSaid:
@@ -83,7 +89,7 @@ def _connect() -> tuple[SubmissionsTable, Buckets]:
     return SubmissionsTable(boto3.client("dynamodb"), settings.submissions_table), buckets
 
 
-def _read_analysis(workspace: Workspace) -> Analysis:
+def read_analysis(workspace: Workspace) -> Analysis:
     """Fetch calls and quality, and choose what a draft names."""
     bundle = workspace.reference()
     calls = workspace.fetch(Artifact.CALLS)

@@ -181,6 +181,12 @@ class AnnotationJobSettings(VariantsJobSettings):
     consequences: Literal["bcftools", "vep"]
 
 
+class ReportJobSettings(VariantsJobSettings):
+    """Of `render_report`. `purpose` is `release` for what is laid before its signers."""
+
+    purpose: Literal["draft", "release"] = "draft"
+
+
 class MeasurementJobSettings(VariantsJobSettings):
     """Of `measure_quality`. `quality_gates` is a JSON object of the limits that differ from the defaults."""
 

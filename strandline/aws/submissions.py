@@ -12,6 +12,7 @@ One item collection a submission, partition key `pk` = `SUBMISSION#{id}`:
 | `FAILURE#{step}` | the cause that a step gave before it ended |
 | `PARTFAILURE#{step}` | why a part of a step that is done in parts failed |
 | `VERDICT#{name}` | what validation said of one file, findings in it |
+| `CONSENT` | that the subject withdrew consent, who recorded it and when |
 
 `STATE` is found through sparse indexes, newest or oldest first: `by_state` (`STATE#{state}`, time of the last change),
 `by_sample` (`SAMPLE#{sample id}`, time made), `by_site` (`SITE#{site}`, time made), `by_day` (`DAY#{date}`, time made).

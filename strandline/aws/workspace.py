@@ -26,6 +26,7 @@ _CONTENT_TYPES: Final[Mapping[str, str]] = {
     ".json": "application/json",
     ".html": "text/html; charset=utf-8",
     ".bed": "text/plain",
+    ".pdf": "application/pdf",
 }
 
 

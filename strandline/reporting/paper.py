@@ -15,7 +15,7 @@ _INSTALL: Final = "install Pango (Debian: apt-get install libpango-1.0-0 libpang
 
 
 def print_report(html: str) -> bytes:
-    """Return a page made by `build_report(..., paper=True)` as a PDF.
+    """Return a report, signatures put in since or not, as a PDF.
 
     Raises:
         RejectedInputError: `pdf_not_installed`, where WeasyPrint or Pango is missing.

@@ -76,7 +76,8 @@ class ReportInput:
     """What a report is made from. `sources` are the annotation sources by name, as the VCF's header says them.
 
     `evidence` is by `variant_key`; `genes` is the coverage of the panel's genes; without a signature the report is a
-    draft; `amendment` says what a later version changed and why.
+    draft; `amendment` says what a later version changed and why. `for_release` is a version that is laid before its
+    signers: signatures beside it, not words in it, then make it valid.
     """
 
     submission_id: str
@@ -92,12 +93,11 @@ class ReportInput:
     genes: Sequence[GeneCoverage] = ()
     signatures: Sequence[ReportSignature] = ()
     amendment: str | None = None
+    for_release: bool = False
 
 
-def build_report(source: ReportInput, *, paper: bool = False) -> str:
+def build_report(source: ReportInput) -> str:
     """Return the report as one HTML document without scripts and without anything to load.
-
-    `paper` asks for the form that is printed: with running heads, all of it open.
 
     Raises:
         RejectedInputError: `consent_withdrawn`.
@@ -113,7 +113,6 @@ def build_report(source: ReportInput, *, paper: bool = False) -> str:
         "report.html",
         STYLES,
         source=source,
-        paper=paper,
         result=result_sentence(source),
         tiers=tiers,
         detailed=detailed,

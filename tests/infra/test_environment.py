@@ -9,7 +9,7 @@ from strandline.aws import settings
 
 ROOT = Path(__file__).resolve().parents[2]
 EVERYWHERE = {"STAGE", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}
-GIVEN_BY_THE_WORKFLOW = {"SUBMISSION_ID", "UNIT", "PART", "MEMORY_MIB", "COHORT_ID", "GATHER"}
+GIVEN_BY_THE_WORKFLOW = {"SUBMISSION_ID", "UNIT", "PART", "MEMORY_MIB", "COHORT_ID", "GATHER", "PURPOSE"}
 
 
 def imports(file):

@@ -16,6 +16,7 @@ DEFINITIONS = {
 SUBMIT_JOB = "arn:aws:states:::batch:submitJob.sync"
 INVOKE = "arn:aws:states:::lambda:invoke"
 WHOLE_CALLS = {"CallGatk": "gatk", "CallDeepvariant": "deepvariant", "CallParabricks": "parabricks"}
+STARTED_BEFORE_A_RELEASE = {"render_report"}  # by whoever prepares one: the way of a sample does not wait for it
 
 
 def machines(definition, path="$"):
@@ -100,7 +101,9 @@ def test_every_job_state_has_its_image_and_every_function_state_its_folder():
         assert name, f"{path} names {target}"
         used[kind].add(snake(name[1]))
 
-    assert used["Job"] == {folder.parent.name for folder in (ROOT / "batch_images").glob("*/job.py")}
+    assert used["Job"] | STARTED_BEFORE_A_RELEASE == {
+        folder.parent.name for folder in (ROOT / "batch_images").glob("*/job.py")
+    }
     assert used["Function"] <= {folder.parent.name for folder in (ROOT / "lambdas").glob("*/handler.py")}
 
 
@@ -175,18 +178,18 @@ def test_more_memory_is_twice_what_the_job_reserves(assembly):
         needs = {need["Type"]: need["Value"] for need in properties["ContainerProperties"]["ResourceRequirements"]}
         job = properties["JobDefinitionName"].removeprefix(f"strandline-{assembly.stage}-")
         reserved["".join(word.title() for word in job.split("-"))] = int(needs["MEMORY"])
-    told = 0
+    told = set()
     for properties in assembly.properties("AWS::StepFunctions::StateMachine"):
         if properties["StateMachineName"].endswith("validate-ahead"):
             continue  # nothing waits for it
         values = properties["DefinitionString"]["Fn::Sub"][1]
         for job in (name.removesuffix("JobArn") for name in values if name.endswith("JobArn")):
-            told += 1
+            told.add(job)
             if job in WHOLE_CALLS:
                 continue  # the plan says how much
             assert values[f"{job}MemoryMib"] == str(reserved[job]), job
             assert values[f"{job}MoreMemoryMib"] == str(2 * reserved[job]), job
-    assert told == len(reserved)
+    assert {snake(job) for job in told} | STARTED_BEFORE_A_RELEASE == {snake(job) for job in reserved}
 
 
 def test_a_definition_that_asks_for_another_name_is_refused():

@@ -416,6 +416,10 @@ def test_every_output_of_the_jobs_is_where_the_journey_says(analysed):
         Artifact.LOAD_RECEIPT,
         Artifact.BUNDLE,
         Artifact.REPORT,
+        Artifact.REPORT_PDF,
+        Artifact.PLAIN_REPORT,
+        Artifact.EVIDENCE_PAGE,
+        Artifact.INTERPRETATION,
         Artifact.QC_PAGE,
         Artifact.MULTIQC,
     }

@@ -24,6 +24,7 @@ from strandline.reporting.plain import build_plain_page
 from strandline.reporting.read_picture import draw_reads
 from strandline.reporting.report import GeneCoverage, ReportInput, ReportSignature, build_report
 from strandline.reporting.report_rows import Classification, Evidence, variant_key
+from strandline.reporting.signature_block import PrintedSignature, SignedVersion, print_signatures
 from tests.unit.html_page import Page
 from tests.unit.made_up import NAME, NAMED, QUALITY, call, consequence
 
@@ -204,10 +205,9 @@ def hostile() -> ReportInput:
     )
 
 
-@pytest.mark.parametrize("paper", [False, True])
-def test_markup_style_and_template_code_stay_text_in_every_field(paper):
+def test_markup_style_and_template_code_stay_text_in_every_field():
     """SEC-06."""
-    html = build_report(hostile(), paper=paper)
+    html = build_report(hostile())
     page = Page(html)
     assert "script" not in page.tags
     assert page.tags.count("style") == 1
@@ -266,15 +266,25 @@ needs_pango = pytest.mark.skipif(not can_print(), reason="this machine has no Pa
 @pytest.fixture(scope="module")
 def printed():
     pypdf = pytest.importorskip("pypdf")
-    return {
-        name: pypdf.PdfReader(io.BytesIO(print_report(build_report(source, paper=True))))
-        for name, source in (("draft", SOURCE), ("signed", classified(Band.PATHOGENIC)))
+    version = SignedVersion("s-1", 1, "cd" * 32, None, "")
+    made = {
+        "draft": build_report(SOURCE),
+        "signed": build_report(classified(Band.PATHOGENIC)),
+        "stamped": print_signatures(build_report(SOURCE), version, [PrintedSignature("Ada", "ada", "I approve", WHEN)]),
+        "laid before signers": build_report(replace(SOURCE, for_release=True)),
     }
+    return {name: pypdf.PdfReader(io.BytesIO(print_report(html))) for name, html in made.items()}
 
 
 @needs_pango
 @pytest.mark.parametrize(
-    ("name", "status"), [("draft", "DRAFT, not signed"), ("signed", "Signed 2026-11-22 08:30 UTC")]
+    ("name", "status"),
+    [
+        ("draft", "Draft for review. Not signed, not released: not for clinical use."),
+        ("signed", "Signed by Ada Example (approver: I approve), 2026-11-22 08:30 UTC."),
+        ("stamped", "Signed electronically: see the first page"),
+        ("laid before signers", "valid only with the electronic signatures of its release."),
+    ],
 )
 def test_every_page_says_sample_page_and_status(printed, name, status):
     pages = printed[name].pages
@@ -282,7 +292,7 @@ def test_every_page_says_sample_page_and_status(printed, name, status):
         text = page.extract_text()
         for words in ("HG002 · PT00042", status, f"Page {number} of {len(pages)}", "Submission s-1"):
             assert words in text
-    assert ("DRAFT" in pages[0].extract_text()) is (name == "draft")
+        assert ("Draft for review" in text) is (name == "draft")
 
 
 @needs_pango
@@ -326,14 +336,14 @@ def test_paper_fetches_nothing(monkeypatch):
     monkeypatch.setattr("urllib.request.FileHandler.file_open", lambda _, request: asked.append(request.full_url))
     outside = "".join(f'<img alt="" src="{url}">' for url in ("http://127.0.0.1:9/x.png", "file:///etc/passwd"))
     style = '<style>@import url("http://127.0.0.1:9/y.css");</style>'
-    html = build_report(SOURCE, paper=True).replace("</main>", f"{outside}{style}</main>")
+    html = build_report(SOURCE).replace("</main>", f"{outside}{style}</main>")
     assert print_report(html).startswith(b"%PDF-1.7")
     assert asked == []
 
 
 @needs_pango
 def test_hostile_fields_and_long_alleles_print():
-    assert print_report(build_report(hostile(), paper=True)).startswith(b"%PDF")
+    assert print_report(build_report(hostile())).startswith(b"%PDF")
 
 
 def test_the_picture_loads_as_what_it_says():

@@ -1,0 +1,100 @@
+"""The report with its evidence, from what a submission's analysis left: what `render_report` makes."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from strandline import __version__
+from strandline.aws.consents import Consents
+from strandline.aws.drafts import read_analysis
+from strandline.aws.workspace import Workspace
+from strandline.interpretation.decisions import Decisions, parse_decisions
+from strandline.journey import Artifact
+from strandline.reads.reference_bundle import ReferenceRole
+from strandline.reporting.evidence_page import IgvPage, build_evidence_page
+from strandline.reporting.gathering import EvidenceFiles, gather_evidence, measure_genes
+from strandline.reporting.paper import print_report
+from strandline.reporting.plain import build_plain_page
+from strandline.reporting.report import ReportInput, build_report
+
+_ROLES: Final = [
+    ReferenceRole.FASTA,
+    ReferenceRole.FASTA_INDEX,
+    ReferenceRole.GENE_MODELS,
+    ReferenceRole.GENE_MODELS_INDEX,
+    ReferenceRole.CLINVAR,
+    ReferenceRole.CLINVAR_INDEX,
+]
+
+
+def render_report(
+    workspace: Workspace,
+    *,
+    now: datetime,
+    for_release: bool = False,
+    igv_js: Path | None = None,
+    notify: Callable[[str], None] = lambda _: None,
+) -> list[Artifact]:
+    """Write the report, its PDF, the page in plain words and, where igv.js is at hand, the page of reads.
+
+    Returns what was written into the workspace; nothing is published.
+
+    Args:
+        workspace: of a submission whose analysis is done.
+        now: the time that the report says it was made at.
+        for_release: as `ReportInput` has it.
+        igv_js: the file of igv.js; without it there is no page of reads.
+        notify: is told of each thing that was made.
+
+    Raises:
+        RejectedInputError: `consent_withdrawn`, `pdf_not_installed`, `object_missing`, and what an interpretation is
+            refused for.
+    """
+    Consents(*workspace.table.place).require(workspace.submission_id)
+    analysis = read_analysis(workspace)
+    paths = workspace.fetch_reference(analysis.bundle, _ROLES)
+    files = EvidenceFiles(
+        aligned=workspace.fetch(Artifact.ALIGNED, index=Artifact.ALIGNED_INDEX),
+        fasta=paths[ReferenceRole.FASTA],
+        gene_models=paths.get(ReferenceRole.GENE_MODELS),
+        clinvar=paths.get(ReferenceRole.CLINVAR),
+    )
+    source = ReportInput(
+        submission_id=workspace.submission_id,
+        sample=workspace.manifest.sample,
+        reference_label=analysis.bundle.label,
+        quality=analysis.quality,
+        findings=analysis.findings,
+        sources=analysis.sources,
+        issued=now,
+        platform_version=__version__,
+        scope=analysis.scope,
+        evidence=gather_evidence(
+            analysis.findings, files, analysis.scope, analysis.sources.get("Frequencies"), read_decisions(workspace)
+        ),
+        genes=measure_genes(analysis.scope.panel, files),
+        for_release=for_release,
+    )
+    html = build_report(source)
+    made = [Artifact.REPORT, Artifact.REPORT_PDF, Artifact.PLAIN_REPORT]
+    workspace.path(Artifact.REPORT).write_text(html)
+    workspace.path(Artifact.REPORT_PDF).write_bytes(print_report(html))
+    workspace.path(Artifact.PLAIN_REPORT).write_text(build_plain_page(source))
+    if igv_js:
+        page = IgvPage(igv_js.read_text(), files.aligned, files.fasta, f"Reads of {source.sample.sample_id}")
+        workspace.path(Artifact.EVIDENCE_PAGE).write_text(build_evidence_page(page, analysis.findings))
+        made.append(Artifact.EVIDENCE_PAGE)
+    for artifact in made:
+        notify(str(artifact))
+    return made
+
+
+def read_decisions(workspace: Workspace) -> Decisions:
+    """Return what persons decided of the variants; nothing where there is no such file.
+
+    Raises:
+        RejectedInputError: as `parse_decisions`.
+    """
+    path = workspace.fetch_if_there(Artifact.INTERPRETATION)
+    return parse_decisions(path.read_bytes()) if path else Decisions()

@@ -1,0 +1,194 @@
+"""RenderReport: everything or nothing is published, a withdrawn consent is refused, twice is once. CLN-03, CLN-07."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+
+import pysam
+import pytest
+
+from strandline.aws.audit_entries import WAITING
+from strandline.aws.consents import Consents
+from strandline.aws.jobs import run_job
+from strandline.aws.settings import ReportJobSettings
+from strandline.aws.workspace import Buckets
+from strandline.errors import RejectedInputError
+from strandline.journey import Artifact, artifact_key
+from strandline.reads.reference_bundle import ReferenceBundle, make_bundle
+from strandline.reporting.paper import can_print
+from tests.integration.conftest import READS, ROOT, SAMPLE, Aws, load, manifest_of, names_nobody
+from tests.unit.made_up import QUALITY
+from tests.unit.placed_reads import Placed, write_bam
+
+needs_pango = pytest.mark.skipif(not can_print(), reason="this machine has no Pango")
+BASES = "TTGACCATGCAAGTCCGATTGACTGACCTAGGATCACTGAATTGCATCGGATTACAGATCCGTAAGCTTGACCTGA" * 8
+NOW = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
+CALLS = """\
+##fileformat=VCFv4.3
+##strandlineGenes=Ensembl 110
+##strandlineClinVar=2026-11
+##contig=<ID=c,length=600>
+##INFO=<ID=BCSQ,Number=.,Type=String,Description="x">
+##INFO=<ID=CLINVAR_ID,Number=1,Type=String,Description="x">
+##INFO=<ID=CLNSIG,Number=.,Type=String,Description="x">
+##FORMAT=<ID=GT,Number=1,Type=String,Description="x">
+##FORMAT=<ID=AD,Number=R,Type=Integer,Description="x">
+#CHROM	POS	ID	REF	ALT	QUAL	FILTER	INFO	FORMAT	S
+c	101	.	{ref}	{alt}	60	PASS	BCSQ=missense|TOY1|T1|protein_coding|+|3W>3R|7G>A;CLINVAR_ID=15;CLNSIG=Pathogenic	GT:AD	0/1:9,8
+"""  # noqa: E501 - a line of a VCF
+GENES = """\
+##gff-version 3
+c\te\tgene\t91\t300\t.\t+\t.\tID=gene:G1;Name=TOY1;biotype=protein_coding
+c\te\tmRNA\t91\t300\t.\t+\t.\tID=transcript:T1;Parent=gene:G1;biotype=protein_coding
+c\te\texon\t91\t300\t.\t+\t.\tParent=transcript:T1
+c\te\tCDS\t91\t300\t.\t+\t0\tID=CDS:P1;Parent=transcript:T1
+"""
+REF = BASES[100]
+ALT = "A" if REF != "A" else "C"
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ReferenceBundle]:
+    """A reference bundle with gene models and, beside it, reads of it in a CRAM."""
+    folder = tmp_path_factory.mktemp("toy")
+    (folder / "c.fa").write_text(f">c\n{BASES}\n")
+    (folder / "genes.gff3").write_text(GENES)
+    bundle = make_bundle(folder / "c.fa", folder / "bundle", name="toy", gene_models=folder / "genes.gff3")
+    other = BASES[:100] + ALT + BASES[101:]
+    reads = [Placed(60, "80M", bases=(other if number % 2 else BASES)[60:140]) for number in range(17)]
+    bam = write_bam(folder / "reads.bam", reads, {"c": len(BASES)})
+    pysam.view("-C", "-T", str(folder / "c.fa"), "-o", str(folder / "r.cram"), str(bam), catch_stdout=False)
+    pysam.index(str(folder / "r.cram"))
+    return folder, bundle
+
+
+@pytest.fixture
+def analysed(aws: Aws, toy: tuple[Path, ReferenceBundle]) -> Buckets:
+    """A submission whose reads, calls and reference are there."""
+    folder, bundle = toy
+    for file in (folder / "bundle").iterdir():
+        aws.bucket("references").write(f"references/{bundle.name}/{bundle.version}/{file.name}", file.read_bytes())
+    manifest = manifest_of(READS)
+    reference = manifest.reference.model_copy(update={"name": bundle.name, "version": bundle.version})
+    aws.submit("s-1", READS, manifest.model_copy(update={"reference": reference}))
+    bodies = {
+        Artifact.CALLS: CALLS.format(ref=REF, alt=ALT).encode(),
+        Artifact.QC: QUALITY.model_dump_json().encode(),
+        Artifact.ALIGNED: (folder / "r.cram").read_bytes(),
+        Artifact.ALIGNED_INDEX: (folder / "r.cram.crai").read_bytes(),
+    }
+    for artifact, body in bodies.items():
+        aws.bucket("analysis").write(artifact_key("s-1", artifact), body)
+    return Buckets(aws.bucket("analysis"), aws.bucket("references"))
+
+
+@pytest.fixture
+def job() -> ModuleType:
+    return load(ROOT / "batch_images/render_report/job.py")
+
+
+@pytest.fixture
+def render(aws: Aws, analysed: Buckets, job: ModuleType) -> Callable[..., int]:
+    """Run the job and return its exit code."""
+
+    def run(**given: object) -> int:
+        fields = {
+            "submission_id": "s-1", "submissions_table": "submissions", "threads": 1, "code_version": "c",
+            "references_bucket": "references", "analysis_bucket": "analysis",
+        }  # fmt: skip
+        settings = ReportJobSettings.model_validate(fields | given)
+        return run_job("RenderReport", lambda workspace: job.render(workspace, settings), settings, analysed)
+
+    return run
+
+
+def published(aws: Aws, artifact: Artifact) -> bytes:
+    return aws.bucket("analysis").read(artifact_key("s-1", artifact), limit_bytes=8 << 20)
+
+
+@needs_pango
+def test_the_job_publishes_the_report_its_pdf_and_plain_words(aws, render):
+    assert render() == 0
+    html = published(aws, Artifact.REPORT).decode()
+    for words in (SAMPLE.sample_id, f"8 show {ALT} (8 forward, 0 reverse); 9 show {REF}", "Prepared, not classified"):
+        assert words in html
+    assert published(aws, Artifact.REPORT_PDF).startswith(b"%PDF-1.7")
+    head = aws.s3.head_object(Bucket="analysis", Key=artifact_key("s-1", Artifact.REPORT_PDF))
+    assert head["ContentType"] == "application/pdf"
+    assert b"Nobody has checked this page yet" in published(aws, Artifact.PLAIN_REPORT)
+    assert not aws.bucket("analysis").exists(artifact_key("s-1", Artifact.EVIDENCE_PAGE))
+
+
+@needs_pango
+def test_what_persons_decided_is_in_the_report_and_what_they_got_wrong_is_refused(aws, render):
+    person = {"who": "PRACT-7", "when": "2026-11-22T08:30:00Z", "why": "seen in three families"}
+    said = {"variant": f"c:101:{REF}:{ALT}", "classification": {"band": "likely pathogenic", **person}}
+    key = artifact_key("s-1", Artifact.INTERPRETATION)
+    aws.bucket("analysis").write(key, json.dumps({"variants": [said]}).encode())
+    assert render(purpose="release") == 0
+    html = published(aws, Artifact.REPORT).decode()
+    assert "seen in three families" in html
+    assert "valid only with the electronic signatures of its release" in html
+    aws.bucket("analysis").write(key, b'{"variants": [{}]}')
+    assert render() == 65
+    assert aws.table.failure("s-1", "RenderReport").code == "interpretation_invalid"
+    assert "seen in three families" in published(aws, Artifact.REPORT).decode()
+
+
+@needs_pango
+def test_with_igv_js_there_is_a_page_of_reads_that_loads_nothing(aws, job, render, tmp_path, monkeypatch):
+    (tmp_path / "igv.js").write_text("const igv = '</script>';")
+    monkeypatch.setattr(job, "IGV_JS", tmp_path / "igv.js")
+    assert render() == 0
+    page = published(aws, Artifact.EVIDENCE_PAGE).decode()
+    assert "default-src 'none'" in page
+    assert page.count("</script>") == 3
+    assert "https:" not in page
+    tracks = json.loads(page.partition('id="tracks">')[2].partition("</script>")[0])
+    assert tracks["reference"]["fastaURL"].startswith("data:")
+
+
+def test_a_withdrawn_consent_makes_no_report_and_no_draft(aws, analysed, render, handler, said):
+    consents = Consents(*aws.table.place)
+    consents.withdraw("s-1", who="arn:someone", why="letter of 2026-11-20", now=NOW)
+    assert render() == 65
+    assert aws.table.failure("s-1", "RenderReport").code == "consent_withdrawn"
+    for function in ("build_report", "build_bundle"):
+        with pytest.raises(RejectedInputError, match=r"^consent_withdrawn:"):
+            handler(function)({"submission_id": "s-1"})
+    for artifact in (Artifact.REPORT, Artifact.REPORT_PDF, Artifact.BUNDLE):
+        assert not aws.bucket("analysis").exists(artifact_key("s-1", artifact))
+    assert names_nobody(said())
+
+
+def test_a_withdrawal_is_kept_once_with_its_audit_entry(aws, analysed):
+    consents = Consents(*aws.table.place)
+    assert not consents.is_withdrawn("s-1")
+    for why in ("letter of 2026-11-20", "the same letter again"):
+        consents.withdraw("s-1", who="arn:someone", why=why, now=NOW)
+    assert consents.is_withdrawn("s-1")
+    waiting = aws.dynamodb.query(
+        TableName="submissions", KeyConditionExpression="pk = :p", ExpressionAttributeValues={":p": {"S": WAITING}}
+    )["Items"]
+    assert [item["why"]["S"] for item in waiting if item["record"]["S"] == "consent/s-1"] == ["letter of 2026-11-20"]
+
+
+@pytest.mark.parametrize(
+    ("submission", "why", "code"),
+    [("s-9", "letter of today", "submission_unknown"), ("s-1", " short ", "reason_missing")],
+)
+def test_a_withdrawal_needs_a_submission_and_a_reason(aws, analysed, submission, why, code):
+    with pytest.raises(RejectedInputError, match=f"^{code}:"):
+        Consents(*aws.table.place).withdraw(submission, who="arn:someone", why=why, now=NOW)
+
+
+def test_where_pango_is_missing_nothing_is_published_and_the_cause_says_what_to_install(aws, render, monkeypatch):
+    def refuse(_: str) -> bytes:
+        raise RejectedInputError("pdf_not_installed", "this machine has no Pango for PDFs: install Pango")
+
+    monkeypatch.setattr("strandline.aws.reports.print_report", refuse)
+    assert render() == 65
+    assert aws.table.failure("s-1", "RenderReport").code == "pdf_not_installed"
+    assert not aws.bucket("analysis").exists(artifact_key("s-1", Artifact.REPORT))
