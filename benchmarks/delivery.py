@@ -1,7 +1,8 @@
-"""How fast FHIR bundles are made and validated, beside what validates less.
+"""How fast FHIR bundles are made and validated, beside what validates less, and found again on a stage.
 
-`python -m benchmarks.delivery [--variants N] [--rounds N]`. Prints a JSON row a step and tool, with what it is held to;
-ends with 1 where a limit is missed. Everything runs in turns in one process; a peer that is not installed is named.
+`python -m benchmarks.delivery [--variants N] [--rounds N] [--bundles N]`. Prints a JSON row a step and tool, with what
+it is held to; ends with 1 where a limit is missed. All but the searches runs in turns in one process; a peer that is
+not installed is named.
 """
 
 import argparse
@@ -13,22 +14,17 @@ import time
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final
 
+from benchmarks.fhir_search import SLOWEST_P95_MS, SearchRow, measure_searches
+from benchmarks.made_up_findings import made_up_input
 from strandline.fhir.bundle import build_bundle, serialise_bundle
-from strandline.fhir.drafting import BundleInput
 from strandline.fhir.validation import errors_of, read_document, validate_document
-from strandline.landing.manifest import SampleDeclaration
-from strandline.reads.quality import AlignmentSummary, CoverageSummary, QualitySummary, VariantSummary
-from strandline.reporting.findings import Finding, Findings, Tier
-from strandline.variants.records import Consequence, TranscriptName, VariantCall
 
 LONGEST_S: Final = 0.5
 MOST_MEMORY_MB: Final = 400
-_BASES: Final = ("A", "C", "G", "T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +54,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--variants", type=int, default=1_000)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--bundles", type=int, default=100, help="delivered to a stage and searched; 0: no stage")
     given = parser.parse_args()
     source = made_up_input(given.variants)
     bundle = build_bundle(source)
@@ -78,83 +75,24 @@ def main() -> int:
         Limit("errors in the bundle, none", errors, errors == 0),
         Limit(f"memory of both in MB, under {MOST_MEMORY_MB}", peak_mb, peak_mb < MOST_MEMORY_MB),
     ]
-    for row in rows:
-        print(json.dumps(asdict(row)))
-    for limit in limits:
-        print(json.dumps(asdict(limit)))
+    searches = measure_searches(given.bundles, 20, 40) if given.bundles else []
+    limits += _limits_of(searches)
+    for told in (*map(asdict, rows), *map(asdict, searches), *map(asdict, limits)):
+        print(json.dumps(told))
     return int(not all(limit.is_held for limit in limits))
 
 
-def made_up_input(count: int) -> BundleInput:
-    """Findings that all differ in place, alleles, names, depths and ids, each with an effect and a word of ClinVar."""
-    named = tuple(Finding(Tier.KNOWN_PATHOGENIC, _call(number)) for number in range(count))
-    quality = QualitySummary(
-        submission_id="s-1",
-        sample_id="S",
-        reference="GRCh38/0c2b",
-        alignment=AlignmentSummary(
-            read_count=20_000, mapped_fraction=0.99, properly_paired_fraction=0.97, duplicate_fraction=0.02
-        ),
-        coverage=CoverageSummary(
-            analysed_bases=100_000,
-            callable_bases=95_000,
-            mean_depth=31.4,
-            fraction_at_10=0.95,
-            fraction_at_20=0.9,
-            fraction_at_30=0.6,
-        ),
-        variants=VariantSummary(
-            **dict.fromkeys(("called", "passed", "snv", "indel", "heterozygous", "homozygous"), count),
-            transitions=count,
-            transversions=count,
-            count_by_filter={},
-        ),
-        warnings=(),
-        programs=(),
-    )
-    return BundleInput(
-        submission_id="s-1",
-        sample=SampleDeclaration.model_validate({"sample_id": "S", "subject_id": "PT00042", "site": "north"}),
-        reference_label="GRCh38/0c2b",
-        assembly="GRCh38",
-        quality=quality,
-        findings=Findings(named, 0, 0, 0),
-        issued=datetime(2026, 11, 22, tzinfo=UTC),
-        platform_version="0",
-        sources={"ClinVar": "2026-11"},
-    )
-
-
-def _call(number: int) -> VariantCall:
-    position, ref, alt = 32_316_461 + 7 * number, _BASES[number % 4], _BASES[(number + 1 + number // 4 % 3) % 4]
-    gene, coding = f"GENE{number // 20}", f"c.{number + 1}{ref}>{alt}"
-    name = TranscriptName(
-        f"ENST{number // 20:011}.1", gene, "MANE_Select", "missense", coding, f"ENSP{number // 20:011}.1",
-        f"p.(Lys{number // 3 + 1}Glu)",
-    )  # fmt: skip
-    return VariantCall(
-        contig="chr13",
-        position=position,
-        ref=ref,
-        alt=alt,
-        quality=221.3,
-        filters=("PASS",),
-        genotype="0/1",
-        zygosity="HET",
-        phased=False,
-        depth=40,
-        ref_depth=10 + number % 23,
-        alt_depth=10 + number % 31,
-        genotype_quality=99,
-        consequences=(Consequence("missense", gene, name.transcript.split(".")[0], f"{number}K>{number}E", None),),
-        clinvar_id=str(900_001 + number),
-        clinvar_significance="Likely_pathogenic",
-        identifier=None,
-        genomic_name=f"NC_000013.11:g.{position}{ref}>{alt}",
-        names=(name,),
-        dbsnp_id=f"rs{number + 1}",
-        population_frequency=round(number / 1e6, 6),
-    )
+def _limits_of(searches: list[SearchRow]) -> list[Limit]:
+    return [
+        limit
+        for row in searches[:1]
+        for limit in (
+            Limit(
+                f"p95 of searches in ms at 20 a second, under {SLOWEST_P95_MS}", row.p95_ms, row.p95_ms < SLOWEST_P95_MS
+            ),
+            Limit("searches that failed, none", row.errors, not row.errors),
+        )
+    ]
 
 
 def _peers(bundle: dict[str, Any]) -> dict[str, Callable[[], object]]:

@@ -108,6 +108,11 @@ class Deployment:
         return self._bucket("AnalysisBucket")
 
     @cached_property
+    def delivery(self) -> S3Objects:
+        """The bucket of what was released."""
+        return self._bucket("DeliveryBucket")
+
+    @cached_property
     def submissions(self) -> SubmissionsTable:
         """The submissions table."""
         return SubmissionsTable(self._endpoint.client("dynamodb"), self.outputs["SubmissionsTable"])

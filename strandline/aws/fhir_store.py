@@ -15,7 +15,7 @@ import hashlib
 import time
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -36,19 +36,21 @@ if TYPE_CHECKING:
 
 _RELEASE: Final = TypeAdapter(Release)
 _LARGEST_ITEM_BYTES: Final = 390_000  # DynamoDB's limit is 400 KB with keys and names
-_KEPT_CHUNKS: Final = 96
-_LISTED_AT_ONCE: Final = 100
+_KEPT_RESOURCES: Final = 8_000  # some hundred MB
+_KEPT_PLACES: Final = 40_000
+_LISTED_AT_ONCE: Final = 20
 _WRITTEN_AT_ONCE: Final = 25
 _ATTEMPTS: Final = 6
 
 
 class FhirStore:
-    """`ReleaseStore` in the table. Chunks never change, so those read last are kept in memory."""
+    """`ReleaseStore` in the table. What a release contains never changes, so what was read last is kept in memory."""
 
     def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
         self._client = client
         self._table = table_name
-        self._chunks: OrderedDict[tuple[str, int, int, int], Sequence[Json]] = OrderedDict()
+        self._contents = _Kept(_KEPT_RESOURCES)
+        self._places = _Kept(_KEPT_PLACES)
 
     def release(self, submission_id: str, version: int | None = None) -> Release | None:
         item = self._get(f"RELEASE#{submission_id}", "CURRENT" if version is None else _version_key(version))
@@ -59,20 +61,13 @@ class FhirStore:
         return [_RELEASE.validate_json(item["release"]["S"]) for item in items]
 
     def chunk(self, release: Release, cluster: int, number: int) -> Sequence[Json]:
-        key = (release.submission_id, release.content, cluster, number)
-        if key not in self._chunks:
-            item = self._get(_content_key(release), f"C#{cluster:04d}#{number:06d}")
-            if item is None:
-                raise TemporaryError("release_incomplete", "a part of a release is not there yet: try again")
-            self._chunks[key] = orjson.loads(zlib.decompress(item["body"]["B"]))
-            if len(self._chunks) > _KEPT_CHUNKS:
-                self._chunks.popitem(last=False)
-        self._chunks.move_to_end(key)
-        return self._chunks[key]
+        chunk: Sequence[Json] = self._contents.take(
+            (_content_key(release), f"C#{cluster:04d}#{number:06d}"), self._unpacked
+        )
+        return chunk
 
     def find(self, release: Release, uuid_digits: str) -> Place | None:
-        item = self._get(_content_key(release), f"D#{uuid_digits[:1]}")
-        places = orjson.loads(zlib.decompress(item["body"]["B"])) if item else {}
+        places = self._places.take((_content_key(release), f"D#{uuid_digits[:1]}"), self._unpacked)
         return Place(*places[uuid_digits]) if uuid_digits in places else None
 
     def submissions_with(self, resource_type: str, system: str | None, value: str) -> list[str]:
@@ -90,6 +85,12 @@ class FhirStore:
             return
         for item in self._query(_list_key(site), "sk BETWEEN :a AND :z", bounds):
             yield _RELEASE.validate_json(item["release"]["S"])
+
+    def _unpacked(self, partition: str, sort: str) -> Any:
+        item = self._get(partition, sort)
+        if item is None:
+            raise TemporaryError("release_incomplete", "a part of a release is not there yet: try again")
+        return orjson.loads(zlib.decompress(item["body"]["B"]))
 
     def _get(self, partition: str, sort: str) -> dict[str, Any] | None:
         return self._client.get_item(TableName=self._table, Key=_key(partition, sort)).get("Item")
@@ -208,6 +209,24 @@ class FhirIndex(FhirStore):
                     break
             else:
                 raise TemporaryError("table_contended", "the table took not all parts of a release: try again")
+
+
+class _Kept:
+    """What was read last, as long as all of it has at most so many members."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held: OrderedDict[tuple[str, str], Any] = OrderedDict()
+        self._size = 0
+
+    def take(self, key: tuple[str, str], read: Callable[[str, str], Any]) -> Any:
+        if key not in self._held:
+            self._held[key] = read(*key)
+            self._size += len(self._held[key])
+            while self._size > self._most and len(self._held) > 1:
+                self._size -= len(self._held.popitem(last=False)[1])
+        self._held.move_to_end(key)
+        return self._held[key]
 
 
 def _content_items(released: ReleasedBundle) -> Iterator[dict[str, Any]]:

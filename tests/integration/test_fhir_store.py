@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from strandline.aws import fhir_store
 from strandline.aws.fhir_audit import FhirAudit
 from strandline.aws.fhir_store import FhirIndex, FhirStore
 from strandline.errors import RejectedInputError, TemporaryError
@@ -122,6 +123,20 @@ def test_withdrawing_twice_is_withdrawing_once_and_nothing_can_be_withdrawn_befo
     assert index.withdraw("s-1", 2, made_release("s-1").release.released, NOW)  # in the same millisecond
     assert not index.withdraw("s-1", 2, NOW, NOW)
     assert len(list(index.listed(None, None, None))) == 1
+
+
+def test_what_was_read_last_is_kept_and_no_more(stores, monkeypatch):
+    ours, theirs = stores
+    monkeypatch.setattr(fhir_store, "_KEPT_RESOURCES", 150)
+    fresh = FhirStore(ours._client, "fhir")
+    for _ in range(2):
+        for release in theirs.versions("s-2"):
+            for cluster in release.clusters:
+                for chunk in range(cluster.chunks):
+                    assert list(fresh.chunk(release, cluster.number, chunk)) == list(
+                        theirs.chunk(release, cluster.number, chunk)
+                    )
+                    assert fresh._contents._size <= 150
 
 
 def test_no_key_of_the_table_tells_an_identifier(stores, aws):

@@ -6,26 +6,24 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from benchmarks.delivery import made_up_input
+from benchmarks.made_up_findings import made_up_input
 from strandline.fhir.bundle import build_bundle
-from strandline.fhir.drafting import BundleInput, RegionsSaid
+from strandline.fhir.drafting import BundleInput
 from strandline.fhir.provenance import Signature, sign_provenance
 from strandline.fhir.served.access import Caller
 from strandline.fhir.served.releases import Place, Release, ReleasedBundle, ReleaseStatus, release_bundle
 from strandline.landing.manifest import SampleDeclaration
-from strandline.landing.regions import Region
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 BASE = "https://fhir.example/fhir"
 CLINICIAN = Caller("person-1", "clinician", ("user/*.rs",), frozenset({"north"}))
-REGIONS = RegionsSaid([Region("chr13", 32_000_000, 33_000_000)], [Region("chr13", 32_000_000, 32_900_000)])
 
 
 def source_of(submission_id: str, *, variants: int = 3, subject: str = "PT00042", site: str | None = "north"):
     """Return what a bundle is made from: variants every 7 bases from chr13:32,316,461."""
     made: BundleInput = made_up_input(variants)
     sample: dict[str, Any] = {"sample_id": f"S-{subject}", "subject_id": subject} | ({"site": site} if site else {})
-    return replace(made, submission_id=submission_id, sample=SampleDeclaration.model_validate(sample), regions=REGIONS)
+    return replace(made, submission_id=submission_id, sample=SampleDeclaration.model_validate(sample))
 
 
 def signed_bundle(submission_id: str, **of: Any) -> dict[str, Any]:
