@@ -1,4 +1,4 @@
-"""How fast FHIR bundles are made and validated, beside what validates less, and found again on a stage.
+"""How fast FHIR bundles are made, validated beside what validates less, and found on a stage; and reports printed.
 
 `python -m benchmarks.delivery [--variants N] [--rounds N] [--bundles N]`. Prints a JSON row a step and tool, with what
 it is held to; ends with 1 where a limit is missed. All but the searches runs in turns in one process; a peer that is
@@ -20,11 +20,14 @@ from typing import Any, Final
 
 from benchmarks.fhir_search import SLOWEST_P95_MS, SearchRow, measure_searches
 from benchmarks.made_up_findings import made_up_input
+from benchmarks.report_printing import LONGEST_REPORT_S, measure_reports
 from strandline.fhir.bundle import build_bundle, serialise_bundle
 from strandline.fhir.validation import errors_of, read_document, validate_document
 
 LONGEST_S: Final = 0.5
 MOST_MEMORY_MB: Final = 400
+_REPORTED: Final = 20
+"""Variants that a report shows with their evidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +78,14 @@ def main() -> int:
         Limit("errors in the bundle, none", errors, errors == 0),
         Limit(f"memory of both in MB, under {MOST_MEMORY_MB}", peak_mb, peak_mb < MOST_MEMORY_MB),
     ]
+    reports = measure_reports(_REPORTED, given.rounds)
+    if not reports:
+        sys.stderr.write("skipped: no report is printed, as this machine has no Pango\n")
+    says = f"seconds for a report with evidence and PDF, under {LONGEST_REPORT_S:g}"
+    limits += [Limit(says, row.seconds, row.seconds < LONGEST_REPORT_S) for row in reports]
     searches = measure_searches(given.bundles, 20, 40) if given.bundles else []
     limits += _limits_of(searches)
-    for told in (*map(asdict, rows), *map(asdict, searches), *map(asdict, limits)):
+    for told in (*map(asdict, rows), *map(asdict, reports), *map(asdict, searches), *map(asdict, limits)):
         print(json.dumps(told))
     return int(not all(limit.is_held for limit in limits))
 

@@ -5,11 +5,13 @@ Source of the form: ISO 14289-1 (PDF/UA-1).
 """
 
 import logging
+import re
 from typing import Any, Final
 
 from strandline.errors import RejectedInputError
 
 _VARIANT: Final = "pdf/ua-1"
+_SCREEN_ONLY: Final = re.compile(r'<details class="on-screen">.*?</details>\n?', re.DOTALL)  # text holds no markup
 _INLINE: Final = "data"
 _INSTALL: Final = "install Pango (Debian: apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0)"
 
@@ -21,7 +23,7 @@ def print_report(html: str) -> bytes:
         RejectedInputError: `pdf_not_installed`, where WeasyPrint or Pango is missing.
     """
     printer, fetcher = _load()
-    document = printer(string=html, url_fetcher=fetcher)
+    document = printer(string=_SCREEN_ONLY.sub("", html), url_fetcher=fetcher)
     return bytes(document.write_pdf(pdf_variant=_VARIANT))
 
 

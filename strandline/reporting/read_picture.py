@@ -4,7 +4,7 @@ Every mismatch has a colour and a letter, so that the picture also tells what it
 """
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 from xml.sax.saxutils import escape
@@ -15,6 +15,13 @@ _CELL, _ROW = 8.0, 8.5
 _LEFT, _RIGHT, _TOP = 8.0, 8.0, 16.0
 _DEPTH_HEIGHT: Final = 34.0
 _COLOURS: Final = {"A": "#1a7a3c", "C": "#1f5fa8", "G": "#9a5b00", "T": "#b3261e", "N": "#5a6672"}
+_STROKES: Final[dict[str, tuple[tuple[tuple[float, float], ...], ...]]] = {  # in a box of 4 by 5.4, y downwards
+    "A": (((0, 5.4), (2, 0), (4, 5.4)), ((0.8, 3.6), (3.2, 3.6))),
+    "C": (((4, 0.8), (3, 0), (1, 0), (0, 1), (0, 4.4), (1, 5.4), (3, 5.4), (4, 4.6)),),
+    "G": (((4, 0.8), (3, 0), (1, 0), (0, 1), (0, 4.4), (1, 5.4), (3, 5.4), (4, 4.4), (4, 3), (2.4, 3)),),
+    "T": (((0, 0), (4, 0)), ((2, 0), (2, 5.4))),
+    "N": (((0, 5.4), (0, 0), (4, 5.4), (4, 0)),),
+}
 _OTHER_COLOUR: Final = "#5a6672"
 _INSERTION: Final = "#6b3fa0"
 _READ: Final = {True: "#d9d3e6", False: "#d3dfe6"}
@@ -49,7 +56,7 @@ def draw_reads(pileup: Pileup, ref: str, alt: str) -> ReadPicture:
         *_ruler(pileup),
         *_depth(pileup),
         *_reference(pileup, _TOP + _DEPTH_HEIGHT + 2),
-        *(part for row, read in enumerate(pileup.reads) for part in _read(pileup, read, reads_top + row * _ROW)),
+        *_reads(pileup, reads_top),
     ]
     if not pileup.reads:
         parts.append(_text(width / 2, reads_top + 8, "no reads", _SOFT))
@@ -120,40 +127,83 @@ def _depth(pileup: Pileup) -> Iterator[str]:
 
 
 def _reference(pileup: Pileup, top: float) -> Iterator[str]:
-    for column, base in enumerate(pileup.reference):
-        yield _text(_x(column) + _CELL / 2, top + 7.5, base, _COLOURS.get(base, _OTHER_COLOUR), bold=True)
+    """The bases of the reference, one path a colour."""
+    for base, colour in _COLOURS.items():
+        places = [(_x(column), top) for column, found in enumerate(pileup.reference) if found == base]
+        yield from _letters(((*place, base) for place in places), colour)
+    others = [(_x(column), top, "N") for column, found in enumerate(pileup.reference) if found not in _COLOURS]
+    yield from _letters(others, _OTHER_COLOUR)
 
 
-def _read(pileup: Pileup, read: PiledRead, top: float) -> Iterator[str]:
-    """One read: a bar with a point towards its end, a line through what is deleted, letters where it differs."""
-    middle = top + _ROW / 2 - 0.5
-    for first, last in _stretches(read.bases):
-        yield _bar(read, first, last, top)
-    for first, last in _stretches(read.bases, gaps=True):
-        left, right = _x(read.first + first), _x(read.first + last)
-        yield f'<path d="M{left:.1f} {middle:.1f}H{right:.1f}" stroke="{_INK}" stroke-width="1.2"/>'
-    for at, base in enumerate(read.bases):
-        column = read.first + at
-        if base != "-" and base.upper() != pileup.reference[column]:
-            colour = _COLOURS.get(base.upper(), _OTHER_COLOUR)
-            yield f'<rect x="{_x(column):.1f}" y="{top:.1f}" width="{_CELL}" height="{_ROW - 1}" fill="{colour}"/>'
-            yield _text(_x(column) + _CELL / 2, top + 6.2, base, "#fff", size=7, bold=True)
-    for column, length in read.insertions:
-        yield from _inserted(_x(column + 1), top, length)
+def _reads(pileup: Pileup, top: float) -> Iterator[str]:
+    """Each read a bar with a point towards its end, a line through what is deleted, letters where it differs.
+
+    What has one colour is one path: a picture of two thousand shapes takes a PDF seconds.
+    """
+    rows = [(read, top + row * _ROW) for row, read in enumerate(pileup.reads)]
+    for is_reverse, colour in _READ.items():
+        bars = [
+            _bar(read, *ends, y) for read, y in rows if read.is_reverse is is_reverse for ends in _stretches(read.bases)
+        ]
+        yield from _filled(bars, colour)
+    yield from _stroked([_line(read, *ends, y) for read, y in rows for ends in _stretches(read.bases, gaps=True)], _INK)
+    differing = [
+        (_x(read.first + at), y, base)
+        for read, y in rows
+        for at, base in enumerate(read.bases)
+        if base != "-" and base.upper() != pileup.reference[read.first + at]
+    ]
+    for base, colour in _COLOURS.items():
+        boxes = [f"M{x:.1f} {y:.1f}h{_CELL}v{_ROW - 1}h-{_CELL}z" for x, y, found in differing if _known(found) == base]
+        yield from _filled(boxes, colour)
+    yield from _letters(((x, y - 0.4, base) for x, y, base in differing), "#fff")
+    yield from (
+        part for read, y in rows for column, length in read.insertions for part in _inserted(_x(column + 1), y, length)
+    )
+
+
+def _letters(places: Iterable[tuple[float, float, str]], colour: str) -> Iterator[str]:
+    """Bases as strokes, with no font: upper case tall, lower case, of low quality, small."""
+    strokes = []
+    for x, y, base in places:
+        size = 1.0 if base.isupper() else 0.75
+        left, top = x + _CELL / 2 - 2 * size, y + 1.2 + (1 - size) * 5.4
+        strokes += [
+            f"M{left + size * line[0][0]:.1f} {top + size * line[0][1]:.1f}"
+            + "".join(f"L{left + size * px:.1f} {top + size * py:.1f}" for px, py in line[1:])
+            for line in _STROKES[_known(base)]
+        ]
+    yield from _stroked(strokes, colour)
+
+
+def _known(base: str) -> str:
+    return base.upper() if base.upper() in _STROKES else "N"
+
+
+def _filled(paths: Sequence[str], colour: str) -> Iterator[str]:
+    if paths:
+        yield f'<path d="{"".join(paths)}" fill="{colour}"/>'
+
+
+def _stroked(paths: Sequence[str], colour: str) -> Iterator[str]:
+    if paths:
+        yield f'<path d="{"".join(paths)}" fill="none" stroke="{colour}" stroke-width="1.1"/>'
+
+
+def _line(read: PiledRead, first: int, last: int, top: float) -> str:
+    return f"M{_x(read.first + first):.1f} {top + _ROW / 2 - 0.5:.1f}H{_x(read.first + last):.1f}"
 
 
 def _bar(read: PiledRead, first: int, last: int, top: float) -> str:
     left, right, bottom = _x(read.first + first), _x(read.first + last), top + _ROW - 1
     middle = (top + bottom) / 2
     if read.is_reverse and first == 0:
-        path = f"M{right:.1f} {top:.1f}H{left + 3:.1f}L{left:.1f} {middle:.1f}L{left + 3:.1f} {bottom:.1f}H{right:.1f}z"
-    elif not read.is_reverse and last == len(read.bases):
-        path = (
+        return f"M{right:.1f} {top:.1f}H{left + 3:.1f}L{left:.1f} {middle:.1f}L{left + 3:.1f} {bottom:.1f}H{right:.1f}z"
+    if not read.is_reverse and last == len(read.bases):
+        return (
             f"M{left:.1f} {top:.1f}H{right - 3:.1f}L{right:.1f} {middle:.1f}L{right - 3:.1f} {bottom:.1f}H{left:.1f}z"
         )
-    else:
-        path = f"M{left:.1f} {top:.1f}H{right:.1f}V{bottom:.1f}H{left:.1f}z"
-    return f'<path d="{path}" fill="{_READ[read.is_reverse]}"/>'
+    return f"M{left:.1f} {top:.1f}H{right:.1f}V{bottom:.1f}H{left:.1f}z"
 
 
 def _inserted(x: float, top: float, length: int) -> Iterator[str]:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pysam
 import pytest
@@ -14,8 +14,9 @@ from strandline.aws.consents import Consents
 from strandline.aws.jobs import run_job
 from strandline.aws.settings import ReportJobSettings
 from strandline.aws.workspace import Buckets
+from strandline.cli.main import invoke
 from strandline.errors import RejectedInputError
-from strandline.journey import Artifact, artifact_key
+from strandline.journey import Artifact, SubmissionState, artifact_key
 from strandline.reads.reference_bundle import ReferenceBundle, make_bundle
 from strandline.reporting.paper import can_print
 from tests.integration.conftest import READS, ROOT, SAMPLE, Aws, load, manifest_of, names_nobody
@@ -46,6 +47,7 @@ c\te\texon\t91\t300\t.\t+\t.\tParent=transcript:T1
 c\te\tCDS\t91\t300\t.\t+\t0\tID=CDS:P1;Parent=transcript:T1
 """
 REF = BASES[100]
+_S = SubmissionState
 ALT = "A" if REF != "A" else "C"
 
 
@@ -192,3 +194,43 @@ def test_where_pango_is_missing_nothing_is_published_and_the_cause_says_what_to_
     assert render() == 65
     assert aws.table.failure("s-1", "RenderReport").code == "pdf_not_installed"
     assert not aws.bucket("analysis").exists(artifact_key("s-1", Artifact.REPORT))
+
+
+@pytest.fixture
+def deployed(aws, analysed, monkeypatch):
+    """The commands reach this account, where the submission is in review."""
+    for state in (_S.VALIDATING, _S.ANALYSING, _S.LOADED, _S.IN_REVIEW):
+        aws.table.move("s-1", state, who="sample_to_release", why="x", now=NOW)
+    found = SimpleNamespace(
+        submissions=aws.table, analysis=analysed.analysis, references=analysed.references, caller=lambda: "arn:someone"
+    )
+    for command in ("drafts", "consent"):
+        monkeypatch.setattr(f"strandline.cli.{command}.connect", lambda _: found)
+
+
+@needs_pango
+def test_a_report_is_made_on_this_machine_and_nothing_in_the_stage_changes(aws, deployed, tmp_path, capsys):
+    before = aws.s3.list_objects_v2(Bucket="analysis")["KeyCount"]
+    pdf, plain = tmp_path / "out" / "report.pdf", tmp_path / "plain.html"
+    assert invoke(["report", SAMPLE.sample_id, "--pdf", str(pdf), "--plain", str(plain)]) == 0
+    assert pdf.read_bytes().startswith(b"%PDF-1.7")
+    assert "Your genetic test" in plain.read_text()
+    assert aws.s3.list_objects_v2(Bucket="analysis")["KeyCount"] == before
+    assert capsys.readouterr().out == ""
+
+
+def test_without_igv_js_the_page_of_reads_is_refused_in_a_line_that_says_where_it_comes_from(
+    deployed, tmp_path, capsys
+):
+    asked = ["report", "s-1", "--evidence", str(tmp_path / "e.html"), "--igv-js", str(tmp_path / "none.js")]
+    assert invoke(asked) == 65
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "igv_not_installed" in line
+    assert "npm pack igv@3.8.10" in line
+
+
+def test_a_withdrawn_consent_is_recorded_and_then_no_report_is_made(aws, deployed, tmp_path, capsys):
+    assert invoke(["consent", "withdraw", "s-1", "--reason", "letter of 20 November"]) == 0
+    assert invoke(["report", "s-1", "--html", str(tmp_path / "r.html")]) == 65
+    assert "consent_withdrawn" in capsys.readouterr().err
+    assert not (tmp_path / "r.html").exists()

@@ -139,10 +139,13 @@ def test_each_mismatch_in_the_picture_has_a_letter_and_a_colour():
     """Over the reference CGT two reads show T at G, one of them also a T of low quality where it is no mismatch."""
     assert EVIDENCE.picture is not None
     drawing = ET.fromstring(EVIDENCE.picture.svg)  # noqa: S314 - our own
-    letters = [node.text for node in drawing.iter("{http://www.w3.org/2000/svg}text") if node.get("fill") == "#fff"]
-    assert letters == ["T", "T", "3"]  # and three inserted bases
-    fills = [node.get("fill") for node in drawing.iter("{http://www.w3.org/2000/svg}rect")]
-    assert fills.count("#b3261e") == 2
+    paths = list(drawing.iter("{http://www.w3.org/2000/svg}path"))
+    (boxes,) = [node.get("d", "") for node in paths if node.get("fill") == "#b3261e"]
+    (letters,) = [node.get("d", "") for node in paths if node.get("stroke") == "#fff"]
+    assert boxes.count("M") == 2
+    assert letters.count("M") == 4  # a T is two strokes
+    written = [node.text for node in drawing.iter("{http://www.w3.org/2000/svg}text") if node.get("fill") == "#fff"]
+    assert written == ["3"]  # inserted bases
 
 
 def test_a_picture_without_reads_is_a_picture():
