@@ -15,6 +15,7 @@ SIGNATURE_NAME = "manifest.sig"
 LANDING_PREFIX = "submissions/"
 REFERENCE_PREFIX = "references/"
 COHORT_PREFIX = "cohorts/"
+EXPORT_PREFIX = "exports/"
 _SUBMISSION_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _COHORT_ID = re.compile(r"[0-9a-f]{24}")
 _SAMPLE_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.)){0,62}")
@@ -225,6 +226,15 @@ def cohort_key(cohort_id: str, artifact: CohortArtifact, part: int = 0) -> str:
     if _COHORT_ID.fullmatch(cohort_id) is None:
         raise RejectedInputError("invalid_cohort_id", "a cohort id has 24 hexadecimal digits: see 'strandline cohort'")
     return f"{COHORT_PREFIX}{cohort_id}/" + (f"parts/{part:04d}/" if part else "") + artifact
+
+
+def export_key(job_id: str, resource_type: str, number: int) -> str:
+    """Return the analysis bucket's key of one file of a bulk export, counted from 1.
+
+    >>> export_key("0f", "Patient", 1)
+    'exports/0f/Patient.0001.ndjson'
+    """
+    return f"{EXPORT_PREFIX}{job_id}/{resource_type}.{number:04d}.ndjson"
 
 
 def reference_key(name: str, version: str, file_name: str) -> str:

@@ -89,6 +89,7 @@ class CatalogStack(PartStack):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
+            time_to_live_attribute="expires_at",
             deletion_protection=stage.keeps_data,
             removal_policy=RemovalPolicy.RETAIN,
         )

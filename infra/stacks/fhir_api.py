@@ -12,7 +12,7 @@ from constructs import Construct
 from infra.constructs.acknowledgement import acknowledge
 from infra.constructs.function import Layers, PlatformFunction
 from infra.constructs.log_group import encrypted_log_group
-from infra.constructs.permissions import Permission, append_items, read_items, read_objects
+from infra.constructs.permissions import Permission, append_items, read_items, read_objects, write_objects
 from infra.names import Names
 from infra.stacks.catalog import CatalogStack
 from infra.stacks.identity import IdentityStack
@@ -24,7 +24,7 @@ from infra.stages import StageConfig
 
 OPEN_ROUTES = ("GET /fhir/metadata", "GET /fhir/.well-known/smart-configuration")
 """What a client reads before it has a token: they tell what the server can do, and of no patient."""
-ROUTES = ("GET /fhir/{proxy+}", "POST /fhir/{proxy+}")
+ROUTES = ("GET /fhir/{proxy+}", "POST /fhir/{proxy+}", "DELETE /fhir/$export-status/{job_id}")
 _LOGGED = ("requestId", "requestTime", "routeKey", "status", "responseLength", "integrationErrorMessage")
 """No path and no caller: a path has a patient's pseudonym in it."""
 _TIMEOUT_S = 29
@@ -66,13 +66,35 @@ class FhirApiStack(PartStack):
         self.api = apigateway.CfnApi(
             self, "Api", name=names.of("fhir"), protocol_type="HTTP", description="Released reports as FHIR"
         )
+        exports = {"ANALYSIS_BUCKET": storage.analysis.name, **tables}
+        exporting = self._function(
+            "export_fhir",
+            exports,
+            [
+                *read_items(catalog.fhir),
+                Permission(actions=["dynamodb:PutItem"], resources=[catalog.fhir.arn]),
+                *append_items(catalog.submissions),
+                *write_objects(storage.analysis, prefix="exports/"),
+            ],
+            timeout_s=900,
+        )
         serving = self._function(
             "serve_fhir",
-            {"FHIR_BASE_URL": f"{self.api.attr_api_endpoint}/fhir", **tables},
-            [*read_items(catalog.fhir), *append_items(catalog.submissions)],
+            {
+                "FHIR_BASE_URL": f"{self.api.attr_api_endpoint}/fhir",
+                "EXPORT_FUNCTION": exporting.function.function_name,
+                **exports,
+            },
+            [
+                *read_items(catalog.fhir),
+                Permission(actions=["dynamodb:PutItem"], resources=[catalog.fhir.arn]),
+                *append_items(catalog.submissions),
+                *read_objects(storage.analysis, prefix="exports/"),
+                Permission(actions=["lambda:InvokeFunction"], resources=[exporting.function.function_arn]),
+            ],
             timeout_s=_TIMEOUT_S,
         )
-        self.functions = [indexing, serving]
+        self.functions = [indexing, exporting, serving]
         self._routes(serving, identity)
         self._stage_of_api()
         for site in stage.sites:
@@ -153,7 +175,9 @@ class FhirApiStack(PartStack):
                 audience=[identity.client.ref], issuer=identity.issuer
             ),
         )
-        for name, route in zip(("Metadata", "Smart", "Read", "Search"), (*OPEN_ROUTES, *ROUTES), strict=True):
+        for name, route in zip(
+            ("Metadata", "Smart", "Read", "Search", "CancelExport"), (*OPEN_ROUTES, *ROUTES), strict=True
+        ):
             is_open = route in OPEN_ROUTES
             made = apigateway.CfnRoute(
                 self,

@@ -27,6 +27,7 @@ _SERVICES = {
     "Sns": ec2.InterfaceVpcEndpointAwsService.SNS,
     "Glue": ec2.InterfaceVpcEndpointAwsService.GLUE,
     "Kms": ec2.InterfaceVpcEndpointAwsService.KMS,
+    "Lambda": ec2.InterfaceVpcEndpointAwsService.LAMBDA_,
     # the keys that verify tokens
     "CognitoIdp": ec2.InterfaceVpcEndpointAwsService.COGNITO_IDP,
 }

@@ -40,6 +40,9 @@ _PASSING_COHORT_PARTS = s3.LifecycleRule(
 )
 
 
+_EXPORTS = s3.LifecycleRule(id="bulk-exports-expire", prefix="exports/", expiration=Duration.days(1))
+
+
 def _superseded_after(days: int) -> s3.LifecycleRule:
     return s3.LifecycleRule(id="expire-superseded-versions", noncurrent_version_expiration=Duration.days(days))
 
@@ -66,7 +69,7 @@ class StorageStack(PartStack):
         self.analysis = self._bucket(
             "Analysis",
             self.keys.patients,
-            lifecycle=[_ALIGNED_READS_TIER, _PASSING_PARTS, _PASSING_COHORT_PARTS, _superseded_after(30)],
+            lifecycle=[_ALIGNED_READS_TIER, _PASSING_PARTS, _PASSING_COHORT_PARTS, _EXPORTS, _superseded_after(30)],
         )
         self.lake = self._bucket("Lake", self.keys.lake, lifecycle=[_query_results(), _superseded_after(30)])
         self.delivery = self._bucket("Delivery", self.keys.patients, sends_events=True)

@@ -11,10 +11,12 @@ import boto3
 import orjson
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.config import Config
 
 from strandline import __version__
 from strandline.aws.fhir_audit import FhirAudit
 from strandline.aws.fhir_callers import caller_of
+from strandline.aws.fhir_exports import FhirExports
 from strandline.aws.fhir_store import FhirStore
 from strandline.aws.settings import FhirSettings
 from strandline.aws.telemetry import logger, metrics, tracer
@@ -32,7 +34,15 @@ def connect() -> tuple[FhirServer, FhirAudit]:
     settings, dynamodb = FhirSettings.from_env(), boto3.client("dynamodb")
     audit = FhirAudit(dynamodb, settings.submissions_table, lambda: datetime.now(UTC))
     store = FhirStore(dynamodb, settings.fhir_table)
-    return FhirServer(store, settings.fhir_base_url, audit, __version__), audit
+    exports = FhirExports(
+        dynamodb,
+        settings.fhir_table,
+        lambda: datetime.now(UTC),
+        s3=boto3.client("s3", config=Config(signature_version="s3v4")),
+        bucket=settings.analysis_bucket,
+        function=(boto3.client("lambda"), settings.export_function),
+    )
+    return FhirServer(store, settings.fhir_base_url, audit, __version__, exports), audit
 
 
 def answer(event: dict[str, Any]) -> Answer:

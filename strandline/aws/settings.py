@@ -143,6 +143,16 @@ class FhirSettings(_Settings):
     fhir_table: str
     submissions_table: str
     fhir_base_url: str
+    analysis_bucket: str
+    export_function: str
+
+
+class FhirExportSettings(_Settings):
+    """Of `export_fhir`."""
+
+    fhir_table: str
+    submissions_table: str
+    analysis_bucket: str
 
 
 class JobSettings(_Settings):

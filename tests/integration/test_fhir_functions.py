@@ -3,9 +3,12 @@
 import json
 from hashlib import sha256
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
+import boto3
 import orjson
 import pytest
+from botocore.exceptions import ClientError
 
 from strandline.aws import fhir_indexing
 from strandline.aws.fhir_callers import caller_of
@@ -36,6 +39,8 @@ def served(aws: Aws, index, handler, monkeypatch):
         ("FHIR_TABLE", "fhir"),
         ("SUBMISSIONS_TABLE", "submissions"),
         ("FHIR_BASE_URL", "https://fhir.example/fhir"),
+        ("ANALYSIS_BUCKET", "analysis"),
+        ("EXPORT_FUNCTION", "export-fhir"),
     ):
         monkeypatch.setenv(name, value)
     return aws
@@ -212,3 +217,81 @@ def test_no_log_line_names_a_patient(served, handler, capsys):
     written = capsys.readouterr()
     assert "FhirRequestsReceived" in written.out
     assert "PT00042" not in written.out + written.err
+
+
+class Begun:
+    """Takes the place of Lambda's client, and keeps what was asked of it."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, str]] = []
+
+    def invoke(self, **asked: Any) -> None:
+        assert (asked["FunctionName"], asked["InvocationType"]) == ("export-fhir", "Event")
+        self.events.append(json.loads(asked["Payload"]))
+
+
+@pytest.fixture
+def begun(served, handler, monkeypatch):
+    """Two releases of two sites, and what an export that was begun is told."""
+    handler("index_release")(deliver(served, "s-1"))
+    handler("index_release")(deliver(served, "s-2", subject="PT00043", site="south"))
+    begun, client = Begun(), boto3.client
+    monkeypatch.setattr(boto3, "client", lambda name, **how: begun if name == "lambda" else client(name, **how))
+    return begun
+
+
+def kick_off(handler: Handler, path: str = "$export", query: str = "", claims: dict[str, str] = PERSON) -> Any:
+    return ask(handler, path, query, claims=claims, headers={"prefer": "respond-async", "accept": "*/*"})
+
+
+def lines(aws: Aws, url: str) -> list[dict[str, Any]]:
+    key = unquote(urlsplit(url).path).partition("/analysis/")[2] or unquote(urlsplit(url).path).lstrip("/")
+    body = aws.s3.get_object(Bucket="analysis", Key=key)["Body"].read()
+    return [json.loads(line) for line in body.splitlines()]
+
+
+def test_an_export_is_begun_made_and_handed_over_to_who_asked(served, handler, begun):
+    status, _, headers = kick_off(handler, query="_type=Patient,Observation")
+    assert status == 202
+    place = headers["content-location"].removeprefix("https://fhir.example/fhir/")
+    assert ask(handler, place, claims=PERSON)[0] == 202
+    (event,) = begun.events
+    assert handler("export_fhir")(event) == {"releases": 1}
+    assert handler("export_fhir")(event) == {"releases": 1}  # an event may come twice
+    status, manifest, _ = ask(handler, place, claims=PERSON)
+    assert (status, manifest["error"], manifest["requiresAccessToken"]) == (200, [], False)
+    counts = {output["type"]: output["count"] for output in manifest["output"]}
+    (patient,) = lines(served, next(output["url"] for output in manifest["output"] if output["type"] == "Patient"))
+    assert patient["identifier"][0]["value"] == "PT00042"  # the site's own subject, and no other's
+    expected = sum(entry["resource"]["resourceType"] == "Observation" for entry in signed_bundle("s-1")["entry"])
+    assert counts == {"Patient": 1, "Observation": expected}
+    assert ask(handler, place, claims=PERSON | {"sub": "u-8"})[0] == 404
+    exported = [item for item in waiting(served, "READ") if "exported" in item["why"]["S"]]
+    assert [item["record"]["S"] for item in exported] == ["s-1"]
+
+
+def test_an_export_of_another_site_without_a_scope_or_not_asynchronous_is_refused(served, handler, begun):
+    assert kick_off(handler, "Group/south/$export")[0] == 404
+    assert kick_off(handler, claims=PERSON | {"cognito:groups": "[researcher site-north]"})[0] == 403
+    assert kick_off(handler, query="_type=Patient", claims=PERSON | {"scope": "user/Observation.rs"})[0] == 403
+    assert kick_off(handler, query="_type=Basic")[0] == 400
+    assert kick_off(handler, query="_typeFilter=Patient")[0] == 400
+    assert ask(handler, "$export", claims=PERSON)[0] == 400
+    assert begun.events == []
+    assert kick_off(handler, "Group/north/$export")[0] == 202
+
+
+def test_an_export_that_is_cancelled_is_nobodys_and_one_that_fails_says_so(served, handler, begun):
+    _, _, headers = kick_off(handler)
+    place = headers["content-location"].removeprefix("https://fhir.example/fhir/")
+    context = {"http": {"method": "DELETE"}, "authorizer": {"jwt": {"claims": PERSON}}}
+    assert ask(handler, place, claims=PERSON, requestContext=context)[0] == 202
+    assert ask(handler, place, claims=PERSON)[0] == 404
+    assert handler("export_fhir")(begun.events[-1]) == {"releases": 0}
+    _, _, headers = kick_off(handler)
+    place = headers["content-location"].removeprefix("https://fhir.example/fhir/")
+    served.s3.delete_bucket(Bucket="analysis")
+    with pytest.raises(ClientError):
+        handler("export_fhir")(begun.events[-1])
+    status, body, _ = ask(handler, place, claims=PERSON)
+    assert (status, body["resourceType"]) == (500, "OperationOutcome")

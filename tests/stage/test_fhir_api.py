@@ -4,6 +4,8 @@ Requirements: CLN-02, SEC-02, TRU-01.
 """
 
 import json
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -61,3 +63,21 @@ def test_nobody_else_finds_it(reader, deployed):
     for token in ("", "x", f"{head}.{body}.", f"{head}.{body}.{signature[:-4]}AAAA"):
         assert Client(reader.url, token).ask(patient)[0] == 401
     assert Client(reader.url, "").ask("metadata")[1]["fhirVersion"] == "4.0.1"
+
+
+def test_all_that_a_clinician_may_see_is_exported_and_handed_over_by_links_alone(reader):
+    asked = Request(  # noqa: S310 - the stage is on the loopback
+        f"{reader.url}/$export?_type=Patient",
+        headers={"Authorization": f"Bearer {reader.token}", "Prefer": "respond-async"},
+    )
+    with urlopen(asked) as begun:  # noqa: S310 - likewise
+        assert begun.status == 202
+        place = begun.headers["content-location"].removeprefix(f"{reader.url}/")
+    wait_for(lambda: reader.ask(place)[0] == 200, within_s=60)
+    (output,) = reader.ask(place)[1]["output"]
+    with urlopen(output["url"]) as file:  # noqa: S310 - likewise
+        patients = [json.loads(line) for line in file]
+    assert output["count"] == len(patients)
+    assert SUBJECT in {patient["identifier"][0]["value"] for patient in patients}
+    with pytest.raises(HTTPError):
+        urlopen(output["url"].replace("X-Amz-Expires=900", "X-Amz-Expires=9000"))  # noqa: S310 - likewise

@@ -7,6 +7,7 @@ from strandline.fhir.served.parameters import SEARCHABLE, Kind, parameters_of
 
 PUBLISHED: Final = "2026-11-22"
 _PATIENT: Final = "http://hl7.org/fhir/OperationDefinition/Patient-everything"
+_BULK: Final = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition"
 _VARIANTS: Final = f"{GUIDE}/OperationDefinition/find-subject-variants"
 
 
@@ -42,7 +43,10 @@ def capability_statement(base: str, version: str) -> Json:
                     "description": "An access token of the stage's user pool, with scopes such as user/Observation.rs",
                 },
                 "resource": [_resource(kind) for kind in SEARCHABLE],
-                "operation": [{"name": "find-subject-variants", "definition": _VARIANTS}],
+                "operation": [
+                    {"name": "find-subject-variants", "definition": _VARIANTS},
+                    {"name": "export", "definition": f"{_BULK}/export"},
+                ],
             }
         ],
     }
@@ -78,5 +82,8 @@ def _resource(kind: str) -> Json:
     if sources:
         described["searchRevInclude"] = sources
     if kind == "Patient":
-        described["operation"] = [{"name": "everything", "definition": _PATIENT}]
+        described["operation"] = [
+            {"name": "everything", "definition": _PATIENT},
+            {"name": "export", "definition": f"{_BULK}/patient-export"},
+        ]
     return described

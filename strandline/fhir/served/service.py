@@ -5,6 +5,7 @@ FHIR R4 (4.0.1), "RESTful API"; Patient, operation `$everything`.
 """
 
 import re
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -13,6 +14,7 @@ from typing import Final
 
 from strandline.fhir.served.access import Caller
 from strandline.fhir.served.answers import Answer, counted, history, refusal, resource_answer, searchset
+from strandline.fhir.served.bulk import ExportDesk, begin_export, cancel_export, status_of, status_url
 from strandline.fhir.served.capability import capability_statement, smart_configuration
 from strandline.fhir.served.cursors import read_cursor
 from strandline.fhir.served.matching import Condition
@@ -58,7 +60,10 @@ Audit = Callable[[Caller, list[Read]], None]
 class FhirServer:
     """Answers requests from a store; `base` is the URL that everything is under."""
 
-    def __init__(self, store: ReleaseStore, base: str, audit: Audit, version: str) -> None:
+    def __init__(
+        self, store: ReleaseStore, base: str, audit: Audit, version: str, exports: ExportDesk | None = None
+    ) -> None:
+        self._exports = exports
         self._store = store
         self._base = base
         self._audit = audit
@@ -88,6 +93,9 @@ class FhirServer:
         caller = request.caller
         if caller is None:
             raise RefusedRequestError(HTTPStatus.UNAUTHORIZED, "login", "sign in, and send the access token")
+        exported = self._export(request, caller, parts, now) if self._exports else None
+        if exported is not None:
+            return exported
         match request.method, parts:
             case "GET", ["$find-subject-variants"] | ["Observation", "$find-subject-variants"]:
                 return self._subject_variants(request, caller)
@@ -174,6 +182,28 @@ class FhirServer:
         answer = find_subject_variants(asked, found[0], self._store)
         self._audit(caller, [Read(found[0].submission_id, f"find-subject-variants in {len(asked.ranges)} ranges")])
         return Answer(HTTPStatus.OK, answer)
+
+    def _export(self, request: Request, caller: Caller, parts: list[str], now: datetime) -> Answer | None:
+        """Answer what is about bulk exports; None for anything else."""
+        desk, target = self._exports, None
+        match request.method, parts:
+            case "GET", ["$export-status", job_id] if desk:
+                return status_of(job_id, caller, desk)
+            case "DELETE", ["$export-status", job_id] if desk:
+                return cancel_export(job_id, caller, desk)
+            case "GET", ["Group", site, "$export"]:
+                target = site
+            case "GET", ["$export"] | ["Patient", "$export"]:
+                pass
+            case _:
+                return None
+        url = f"{self._base}/{request.path}" + (f"?{request.query}" if request.query else "")
+        pairs, prefers = parse_pairs(request.query), request.headers.get("prefer", "")
+        job = begin_export(target, pairs, prefers, caller, url=url, job_id=uuid.uuid4().hex, now=now)
+        self._audit(caller, [Read("fhir/$export", f"began an export of {', '.join(job.types)}")])
+        if desk is not None:
+            desk.open(job)
+        return Answer(HTTPStatus.ACCEPTED, None, {"content-location": status_url(self._base, job)})
 
     def _absent(self, name: str) -> RefusedRequestError:
         """Say that there is nothing; where there is, and it is another's, the audit log is told."""
