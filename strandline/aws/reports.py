@@ -1,13 +1,14 @@
 """The report with its evidence, from what a submission's analysis left: what `render_report` makes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from strandline import __version__
 from strandline.aws.consents import Consents
-from strandline.aws.drafts import read_analysis
+from strandline.aws.drafts import Analysis, read_analysis
 from strandline.aws.workspace import Workspace
 from strandline.interpretation.decisions import Decisions, parse_decisions
 from strandline.journey import Artifact
@@ -17,6 +18,7 @@ from strandline.reporting.gathering import EvidenceFiles, gather_evidence, measu
 from strandline.reporting.paper import print_report
 from strandline.reporting.plain import build_plain_page
 from strandline.reporting.report import ReportInput, build_report
+from strandline.reporting.report_rows import Evidence
 
 _ROLES: Final = [
     ReferenceRole.FASTA,
@@ -51,6 +53,55 @@ def render_report(
         RejectedInputError: `consent_withdrawn`, `pdf_not_installed`, `object_missing`, and what an interpretation is
             refused for.
     """
+    found = look_up_evidence(workspace)
+    source = replace(found.source(workspace, now), for_release=for_release)
+    html = build_report(source)
+    made = [Artifact.REPORT, Artifact.REPORT_PDF, Artifact.PLAIN_REPORT]
+    workspace.path(Artifact.REPORT).write_text(html)
+    workspace.path(Artifact.REPORT_PDF).write_bytes(print_report(html))
+    workspace.path(Artifact.PLAIN_REPORT).write_text(build_plain_page(source))
+    if igv_js:
+        page = IgvPage(
+            igv_js.read_text(), found.files.aligned, found.files.fasta, f"Reads of {source.sample.sample_id}"
+        )
+        workspace.path(Artifact.EVIDENCE_PAGE).write_text(build_evidence_page(page, found.analysis.findings))
+        made.append(Artifact.EVIDENCE_PAGE)
+    for artifact in made:
+        notify(str(artifact))
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class FoundEvidence:
+    """What was looked up of a submission: its analysis, the files, and the evidence by `variant_key`."""
+
+    analysis: Analysis
+    files: EvidenceFiles
+    evidence: Mapping[str, Evidence]
+
+    def source(self, workspace: Workspace, now: datetime) -> ReportInput:
+        """Return what its report is made from."""
+        return ReportInput(
+            submission_id=workspace.submission_id,
+            sample=workspace.manifest.sample,
+            reference_label=self.analysis.bundle.label,
+            quality=self.analysis.quality,
+            findings=self.analysis.findings,
+            sources=self.analysis.sources,
+            issued=now,
+            platform_version=__version__,
+            scope=self.analysis.scope,
+            evidence=self.evidence,
+            genes=measure_genes(self.analysis.scope.panel, self.files),
+        )
+
+
+def look_up_evidence(workspace: Workspace) -> FoundEvidence:
+    """Fetch what a report with evidence is made from, and look its variants up.
+
+    Raises:
+        RejectedInputError: `consent_withdrawn`, `object_missing`, and what an interpretation is refused for.
+    """
     Consents(*workspace.table.place).require(workspace.submission_id)
     analysis = read_analysis(workspace)
     paths = workspace.fetch_reference(analysis.bundle, _ROLES)
@@ -60,34 +111,10 @@ def render_report(
         gene_models=paths.get(ReferenceRole.GENE_MODELS),
         clinvar=paths.get(ReferenceRole.CLINVAR),
     )
-    source = ReportInput(
-        submission_id=workspace.submission_id,
-        sample=workspace.manifest.sample,
-        reference_label=analysis.bundle.label,
-        quality=analysis.quality,
-        findings=analysis.findings,
-        sources=analysis.sources,
-        issued=now,
-        platform_version=__version__,
-        scope=analysis.scope,
-        evidence=gather_evidence(
-            analysis.findings, files, analysis.scope, analysis.sources.get("Frequencies"), read_decisions(workspace)
-        ),
-        genes=measure_genes(analysis.scope.panel, files),
-        for_release=for_release,
-    )
-    html = build_report(source)
-    made = [Artifact.REPORT, Artifact.REPORT_PDF, Artifact.PLAIN_REPORT]
-    workspace.path(Artifact.REPORT).write_text(html)
-    workspace.path(Artifact.REPORT_PDF).write_bytes(print_report(html))
-    workspace.path(Artifact.PLAIN_REPORT).write_text(build_plain_page(source))
-    if igv_js:
-        page = IgvPage(igv_js.read_text(), files.aligned, files.fasta, f"Reads of {source.sample.sample_id}")
-        workspace.path(Artifact.EVIDENCE_PAGE).write_text(build_evidence_page(page, analysis.findings))
-        made.append(Artifact.EVIDENCE_PAGE)
-    for artifact in made:
-        notify(str(artifact))
-    return made
+    decisions = read_decisions(workspace)
+    frequencies = analysis.sources.get("Frequencies")
+    evidence = gather_evidence(analysis.findings, files, analysis.scope, frequencies, decisions)
+    return FoundEvidence(analysis, files, evidence)
 
 
 def read_decisions(workspace: Workspace) -> Decisions:

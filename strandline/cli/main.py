@@ -37,6 +37,7 @@ COMMANDS: Final = {  # command to module and function; only the asked one is imp
     "lake": ("lake", "app"),
     "fhir": ("fhir", "app"),
     "report": ("drafts", "report"),
+    "interpret": ("interpret", "interpret"),
     "consent": ("consent", "app"),
     "qc": ("qc", "qc"),
     "cohort": ("cohort", "app"),

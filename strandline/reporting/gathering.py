@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pysam
 
+from strandline.errors import RejectedInputError
 from strandline.interpretation.clinvar_lookup import ClinVarIndex
 from strandline.interpretation.decisions import Decisions
 from strandline.interpretation.panels import GenePanel
@@ -87,9 +88,16 @@ def gather_evidence(
     calls' header says it.
 
     Raises:
-        RejectedInputError: as `points.apply_overrides`.
+        RejectedInputError: `interpretation_of_nothing`, where a decision is on a variant that is not reported; as
+            `points.apply_overrides`.
         ValueError: where the reads lack an index or a contig.
     """
+    reported = {variant_key(finding.call) for finding in findings.named}
+    if lost := sum(decided.variant not in reported for decided in decisions.variants):
+        raise RejectedInputError(
+            "interpretation_of_nothing",
+            f"{lost} of the decisions are on variants that this analysis does not report: take them out, or look why",
+        )
     with ExitStack() as opened:
         gatherer = _Gatherer(files, scope, frequencies, opened)
         return {

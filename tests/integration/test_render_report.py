@@ -1,5 +1,6 @@
 """RenderReport: everything or nothing is published, a withdrawn consent is refused, twice is once. CLN-03, CLN-07."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -165,16 +166,22 @@ def test_a_withdrawn_consent_makes_no_report_and_no_draft(aws, analysed, render,
     assert names_nobody(said())
 
 
+def entries(aws: Aws, record: str) -> list[dict[str, str]]:
+    """What waits for the audit log about a record."""
+    waiting = aws.dynamodb.query(
+        TableName="submissions", KeyConditionExpression="pk = :p", ExpressionAttributeValues={":p": {"S": WAITING}}
+    )["Items"]
+    told = [{name: value["S"] for name, value in item.items()} for item in waiting]
+    return [entry for entry in told if entry["record"] == record]
+
+
 def test_a_withdrawal_is_kept_once_with_its_audit_entry(aws, analysed):
     consents = Consents(*aws.table.place)
     assert not consents.is_withdrawn("s-1")
     for why in ("letter of 2026-11-20", "the same letter again"):
         consents.withdraw("s-1", who="arn:someone", why=why, now=NOW)
     assert consents.is_withdrawn("s-1")
-    waiting = aws.dynamodb.query(
-        TableName="submissions", KeyConditionExpression="pk = :p", ExpressionAttributeValues={":p": {"S": WAITING}}
-    )["Items"]
-    assert [item["why"]["S"] for item in waiting if item["record"]["S"] == "consent/s-1"] == ["letter of 2026-11-20"]
+    assert [entry["why"] for entry in entries(aws, "consent/s-1")] == ["letter of 2026-11-20"]
 
 
 @pytest.mark.parametrize(
@@ -204,7 +211,7 @@ def deployed(aws, analysed, monkeypatch):
     found = SimpleNamespace(
         submissions=aws.table, analysis=analysed.analysis, references=analysed.references, caller=lambda: "arn:someone"
     )
-    for command in ("drafts", "consent"):
+    for command in ("drafts", "consent", "interpret"):
         monkeypatch.setattr(f"strandline.cli.{command}.connect", lambda _: found)
 
 
@@ -234,3 +241,31 @@ def test_a_withdrawn_consent_is_recorded_and_then_no_report_is_made(aws, deploye
     assert invoke(["report", "s-1", "--html", str(tmp_path / "r.html")]) == 65
     assert "consent_withdrawn" in capsys.readouterr().err
     assert not (tmp_path / "r.html").exists()
+
+
+def test_decisions_are_kept_with_an_audit_entry_and_shown_beside_the_prepared_evidence(aws, deployed, tmp_path, capsys):
+    person = {"who": "PRACT-7", "when": "2026-11-22T08:30:00Z", "why": "assay of 2024"}
+    override = {"criterion": "PS3", "points": 4, **person}
+    path = tmp_path / "decisions.json"
+    path.write_text(json.dumps({"variants": [{"variant": f"c:101:{REF}:{ALT}", "overrides": [override]}]}))
+    asked = ["interpret", "s-1", "--format", "json"]
+    assert invoke([*asked, "--decisions", str(path), "--reason", "board of 22 November"]) == 0
+    (row,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (row["criterion"], row["points"], row["sum"], row["set_by"]) == ("PS3", 4, 4, "PRACT-7")
+    assert row["class"] == "suggested: uncertain significance"
+    (entry,) = entries(aws, "interpretation/s-1")
+    assert (entry["who"], entry["why"]) == ("arn:someone", "board of 22 November")
+    assert entry["after"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert invoke([*asked, "--all"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(rows) == 28
+    assert {row["criterion"] for row in rows if row["outcome"] == "met"} == {"PS3"}
+
+
+def test_wrong_decisions_are_not_kept(aws, deployed, tmp_path, capsys):
+    path = tmp_path / "decisions.json"
+    path.write_text('{"variants": [{"variant": "nonsense"}]}')
+    assert invoke(["interpret", "s-1", "--decisions", str(path)]) == 65
+    assert "interpretation_invalid" in capsys.readouterr().err
+    assert not aws.bucket("analysis").exists(artifact_key("s-1", Artifact.INTERPRETATION))
+    assert entries(aws, "interpretation/s-1") == []

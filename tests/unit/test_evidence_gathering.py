@@ -215,3 +215,8 @@ def test_an_override_that_the_rules_do_not_allow_is_refused(files):
     found = select_findings([missense(17, "C", "G", "p.(Arg3Gly)")], annotated=True)
     with pytest.raises(RejectedInputError, match=r"^override_wrong_points:"):
         gather_evidence(found, files, Scope(), None, wrong)
+
+
+def test_a_decision_on_a_variant_that_is_not_reported_is_not_lost_in_silence(files):
+    with pytest.raises(RejectedInputError, match=r"^interpretation_of_nothing: 1 of the decisions"):
+        gather_evidence(select_findings([], annotated=True), files, Scope(), None, parse_decisions(decisions()))

@@ -1,0 +1,71 @@
+"""`strandline interpret`: the evidence prepared for a sample's variants, and what persons decided of them."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+
+from strandline.aws.interpretations import Interpretations
+from strandline.cli.console import OutputFormat, print_rows, say
+from strandline.cli.drafts import SampleArgument, find_drafted
+from strandline.cli.ground import LOCAL, StageOption, connect
+from strandline.errors import RejectedInputError
+from strandline.interpretation.points import Outcome
+from strandline.reporting.report_rows import Evidence
+
+_COLUMNS = ("variant", "class", "sum", "criterion", "outcome", "points", "evidence", "set_by")
+
+
+def interpret(
+    sample: SampleArgument,
+    decisions: Annotated[
+        Path | None,
+        typer.Option("--decisions", help="File of decisions to keep: docs/interpretation.md has its shape."),
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why they are kept; it stays in the audit log.")] = "",
+    every: Annotated[bool, typer.Option("--all", help="Also criteria that are not met or not assessed.")] = False,
+    stage: StageOption = LOCAL,
+    form: Annotated[OutputFormat, typer.Option("--format")] = OutputFormat.TABLE,
+) -> None:
+    """Show the evidence in points for each reported variant; with --decisions keep what persons decided first.
+
+    Example: strandline interpret HG002 --all --format csv
+    """
+    deployment = connect(stage)
+    submission_id = find_drafted(deployment, sample)
+    if decisions:
+        if not decisions.is_file():
+            raise RejectedInputError("file_not_found", f"{decisions} is not there")
+        Interpretations(deployment.submissions, deployment.analysis).replace(
+            submission_id,
+            decisions.read_bytes(),
+            who=deployment.caller(),
+            why=reason or "decided on the variants",
+            now=datetime.now(UTC),
+        )
+        say(f"kept for {submission_id}: make the report anew to show it")
+    from strandline.aws.reports import look_up_evidence  # noqa: PLC0415 - half a second, which few commands need
+    from strandline.aws.workspace import Buckets, Workspace  # noqa: PLC0415 - likewise
+
+    buckets = Buckets(deployment.analysis, deployment.references)
+    with TemporaryDirectory(prefix="strandline-") as scratch:
+        workspace = Workspace(submission_id, deployment.submissions, buckets, Path(scratch))
+        found = look_up_evidence(workspace).evidence
+    print_rows(_COLUMNS, [row for name, one in found.items() for row in _rows(name, one, every=every)], form)
+
+
+def _rows(name: str, found: Evidence, *, every: bool) -> Iterator[tuple[str | int | None, ...]]:
+    suggestion = found.suggestion
+    if suggestion is None:
+        return
+    said = found.classification
+    band = f"{said.band} ({said.who})" if said else f"suggested: {suggestion.band}"
+    shown = suggestion.assessments if every else suggestion.met
+    for one in shown:
+        by = one.override.who if one.override else "rule"
+        yield name, band, suggestion.points, one.criterion, str(one.outcome), one.points, one.evidence, by
+    if not shown:
+        yield name, band, suggestion.points, None, str(Outcome.NOT_MET), 0, "no criterion is met by rule", "rule"
