@@ -1,17 +1,20 @@
 """Who makes a request: whoever runs the stage, or a role that was assumed, which is held to its policies.
 
-Any credentials will do here, as only this machine can connect; but a role that is tried out has to be refused what AWS
-would refuse it. So requests under temporary keys pass `RoleFront`: what it cannot tell the action of is refused.
+Any credentials will do here, as only this machine can connect; but a role has to be refused what AWS would refuse it.
+So requests under temporary keys pass `RoleFront`: what it cannot tell the action of is refused. Functions, jobs and
+state machines work under keys of their own roles.
 """
 
-import io
 import json
+import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qs, unquote
 from xml.sax.saxutils import escape
 
 from moto.iam.models import iam_backends
@@ -20,24 +23,82 @@ from moto.sts.models import STSBackend, sts_backends
 
 from local_stage.context import ACCOUNT, StageContext
 from local_stage.replacing import replace
+from local_stage.request_actions import ANY, FindWorkgroup, actions_of, signed_by
+
+_log = logging.getLogger(__name__)
 
 _TEMPORARY: Final = "ASIA"
-_CREDENTIAL: Final = re.compile(r"Credential=([^/,\s]+)/[^/,\s]+/[^/,\s]+/([^/,\s]+)/aws4_request")
-_TARGETS: Final = {"AmazonAthena": "athena", "AWSGlue": "glue"}
-_BODY_LIMIT_BYTES: Final = 1 << 20
+_KEYS_LAST: Final = timedelta(days=30)
+_issuing = threading.Lock()
+_keys_by_role: dict[str, "RoleKeys"] = {}
 
 WsgiApp = Callable[[Any, Any], Iterable[bytes]]
-FindWorkgroup = Callable[[str, Mapping[str, Any]], str | None]
 
 
 def install(context: StageContext) -> None:
     """Let nobody take on a role that is not there: moto hands out keys for any name."""
     del context
+    stop()
     replace(STSBackend, "assume_role", _checking_role(STSBackend.assume_role))
+
+
+def stop() -> None:
+    """Forget the keys that roles were given."""
+    with _issuing:
+        _keys_by_role.clear()
 
 
 class UnknownKeyError(Exception):
     """A temporary key that nobody was given, or that has expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoleKeys:
+    """Temporary keys of a role."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+    expires: datetime
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment variables that the SDKs read them from."""
+        return {
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+            "AWS_SESSION_TOKEN": self.session_token,
+        }
+
+
+def keys_of(role_arn: str) -> RoleKeys | None:
+    """Return keys of a role for what a service runs in its name; None where there is no such role.
+
+    They are good for two weeks at least, so that nothing that runs has to fetch new ones, as it would on AWS.
+    """
+    if _role_of(role_arn.rsplit("/", 1)[-1]) is None:
+        return None
+    now = datetime.now(UTC)
+    with _issuing:
+        keys = _keys_by_role.get(role_arn)
+        if keys is None or keys.expires < now + _KEYS_LAST / 2:
+            made = sts_backends[ACCOUNT]["aws"].assume_role(
+                region_name="us-east-1",
+                role_session_name="service",
+                role_arn=role_arn,
+                policy="",
+                duration=int(_KEYS_LAST.total_seconds()),
+                external_id="",
+            )
+            expires = made.expiration.replace(tzinfo=UTC)
+            keys = RoleKeys(made.access_key_id, made.secret_access_key, made.session_token, expires)
+            _keys_by_role[role_arn] = keys
+        return keys
+
+
+def role_variables(role_arn: str) -> dict[str, str]:
+    """Return what a process finds in its environment to work in a role's name; without a role it may do nothing."""
+    keys = keys_of(role_arn)
+    return keys.variables() if keys else {"AWS_ACCESS_KEY_ID": f"{_TEMPORARY}NOBODY", "AWS_SECRET_ACCESS_KEY": "none"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,87 +110,75 @@ class Caller:
 
     def may(self, action: str, resource: str) -> bool:
         """Return whether the role's policies allow an action. A statement with a condition allows nothing here."""
-        allowed = False
-        for statement in _statements(self.role):
-            if not _names(statement, "Action", action) or not _names(statement, "Resource", resource):
-                continue
-            if statement["Effect"] == "Deny":
-                return False
-            allowed |= "Condition" not in statement
-        return allowed
+        return _allow(_documents(self.role), action, resource)
 
 
-def caller_of(authorization: str) -> Caller | None:
+def caller_of(environ: Mapping[str, Any]) -> Caller | None:
     """Return the role whose key signed a request; None for whoever runs the stage.
 
     Raises:
         UnknownKeyError: the key is a temporary one that is not known, or not any more.
     """
-    found = _CREDENTIAL.search(authorization)
-    if found is None or not found[1].startswith(_TEMPORARY):
+    signed = signed_by(environ)
+    if signed is None or not signed.key_id.startswith(_TEMPORARY):
         return None
-    assumed = sts_backends[ACCOUNT]["aws"].get_assumed_role_from_access_key(found[1])
+    assumed = sts_backends[ACCOUNT]["aws"].get_assumed_role_from_access_key(signed.key_id)
     if assumed is None or assumed.expiration.replace(tzinfo=UTC) < datetime.now(UTC):
         raise UnknownKeyError
     return Caller(str(assumed.role_arn).rsplit("/", 1)[-1], str(assumed.role_arn))
 
 
+class PermissionRecord:
+    """Which role did what, and what it was refused: a line of JSON each the first time, `role`, `action`, `allowed`.
+
+    What a policy allows and nobody ever did is too much of it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.unlink(missing_ok=True)  # another embedded AWS wrote it
+        self._seen: set[tuple[str, str, bool]] = set()
+        self._writing = threading.Lock()
+
+    def add(self, role: str, action: str, *, allowed: bool) -> None:
+        """Note what a role did or tried."""
+        seen = role, action, allowed
+        if seen in self._seen:
+            return
+        with self._writing:
+            if seen not in self._seen:
+                self._seen.add(seen)
+                with self._path.open("a") as lines:
+                    lines.write(json.dumps({"role": role, "action": action, "allowed": allowed}) + "\n")
+
+
 class RoleFront:
     """Passes requests on to `app`; those of roles only where a policy of the role allows them."""
 
-    def __init__(self, app: WsgiApp, context: StageContext, find_workgroup: FindWorkgroup) -> None:
+    def __init__(self, app: WsgiApp, find_workgroup: FindWorkgroup, record: PermissionRecord) -> None:
         self._app = app
-        self._context = context
         self._find_workgroup = find_workgroup
+        self._record = record
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         """Answer one request."""
-        authorization = environ.get("HTTP_AUTHORIZATION", "")
         try:
-            caller = caller_of(authorization)
+            caller = caller_of(environ)
         except UnknownKeyError:
             return _refuse(environ, start_response, "UnrecognizedClientException", "The security token is invalid.")
-        if caller is None:
+        signed = signed_by(environ)
+        if caller is None or signed is None:
             return self._app(environ, start_response)
-        asked = list(self._actions(environ, authorization))
+        asked = actions_of(environ, signed.service, self._find_workgroup)
         denied = [(action, resource) for action, resource in asked if not caller.may(action, resource)]
+        for action, resource in asked:
+            self._record.add(caller.role, action, allowed=(action, resource) not in denied)
         if denied or not asked:
-            action, resource = denied[0] if denied else ("this", "it")
+            action, resource = denied[0] if denied else ("what is not known here", "it")
+            _log.warning("%s was refused %s on %s", caller.role, action, resource)
             says = f"User: {caller.arn} is not authorized to perform: {action} on resource: {resource}"
             return _refuse(environ, start_response, "AccessDeniedException", says)
         return self._app(environ, start_response)
-
-    def _actions(self, environ: Any, authorization: str) -> Iterator[tuple[str, str]]:
-        """Yield the actions that a request is, each with its resource; none where that cannot be told."""
-        found = _CREDENTIAL.search(authorization)
-        service = found[2] if found else ""
-        # moto also looks for a service or a bucket in the name of the host
-        if not re.fullmatch(r"(127\.0\.0\.1|localhost)(:\d+)?", environ.get("HTTP_HOST", "")):
-            return
-        target = environ.get("HTTP_X_AMZ_TARGET", "")
-        if target:
-            prefix, _, operation = target.partition(".")
-            if _TARGETS.get(prefix) == service:
-                yield f"{service}:{operation}", self._resource(service, operation, _body(environ))
-        elif service == "s3":
-            yield from _s3_actions(environ)
-        elif service == "sts" and parse_qs(_body(environ).decode()).get("Action") == ["GetCallerIdentity"]:
-            yield "sts:GetCallerIdentity", "*"
-
-    def _resource(self, service: str, operation: str, body: bytes) -> str:
-        try:
-            asked = json.loads(body or b"{}")
-        except ValueError:
-            return ""
-        place = f"arn:aws:{service}:{self._context.region}:{self._context.account}"
-        if service == "athena":
-            workgroup = self._find_workgroup(operation, asked) if isinstance(asked, dict) else None
-            return f"{place}:workgroup/{workgroup}" if workgroup else ""
-        table = asked.get("Name") if operation == "GetTable" else asked.get("TableName", "*")
-        database = asked.get("DatabaseName") or asked.get("Name") or "*"
-        if operation.startswith("GetDatabase"):
-            return f"{place}:database/{database}"
-        return f"{place}:table/{database}/{table}"
 
 
 def _checking_role(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -142,41 +191,6 @@ def _checking_role(original: Callable[..., Any]) -> Callable[..., Any]:
         return original(self, **asked)
 
     return assume_role
-
-
-def _s3_actions(environ: Any) -> Iterator[tuple[str, str]]:
-    method, query = environ["REQUEST_METHOD"], parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
-    bucket, _, key = environ["PATH_INFO"].lstrip("/").partition("/")
-    if not bucket or ".." in key.split("/"):
-        return
-    plain = set(query) <= {
-        *("uploads", "uploadId", "partNumber", "x-id", "list-type", "prefix", "delimiter", "max-keys", "encoding-type"),
-        *("continuation-token", "start-after", "location"),
-    }
-    if not plain:
-        return
-    whole, part = f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/{key}"
-    if source := environ.get("HTTP_X_AMZ_COPY_SOURCE"):
-        yield "s3:GetObject", f"arn:aws:s3:::{unquote(source).lstrip('/').partition('?')[0]}"
-    match (method, bool(key)):
-        case ("GET" | "HEAD", True):
-            yield "s3:GetObject", part
-        case ("PUT" | "POST", True):
-            yield "s3:PutObject", part
-        case ("DELETE", True):
-            yield ("s3:AbortMultipartUpload" if "uploadId" in query else "s3:DeleteObject"), part
-        case ("GET" | "HEAD", False):
-            yield ("s3:GetBucketLocation" if "location" in query else "s3:ListBucket"), whole
-        case _:
-            yield f"s3:{method}", whole
-
-
-def _body(environ: Any) -> bytes:
-    """Return the body of a request, and put it back for whoever answers."""
-    size = min(int(environ.get("CONTENT_LENGTH") or 0), _BODY_LIMIT_BYTES)
-    body: bytes = environ["wsgi.input"].read(size)
-    environ["wsgi.input"] = io.BytesIO(body)
-    return body
 
 
 def _refuse(environ: Any, start_response: Any, code: str, message: str) -> Iterable[bytes]:
@@ -195,19 +209,43 @@ def _refuse(environ: Any, start_response: Any, code: str, message: str) -> Itera
     return [data]
 
 
-def _statements(role_name: str) -> Iterator[Mapping[str, Any]]:
-    role = next((one for one in list(iam_backends[ACCOUNT]["aws"].roles.values()) if one.name == role_name), None)
+def _role_of(name: str) -> Any:
+    return next((one for one in list(iam_backends[ACCOUNT]["aws"].roles.values()) if one.name == name), None)
+
+
+def _documents(role_name: str) -> tuple[str, ...]:
+    """Return a role's policies as they are in force now."""
+    role = _role_of(role_name)
     if role is None:
-        return
+        return ()
     versions = (version for policy in role.managed_policies.values() for version in policy.versions)
     documents = [*role.policies.values(), *(version.document for version in versions if version.is_default)]
+    return tuple(document if isinstance(document, str) else json.dumps(document) for document in documents)
+
+
+@lru_cache(maxsize=1 << 14)
+def _allow(documents: tuple[str, ...], action: str, resource: str) -> bool:
+    allowed: bool = False
     for document in documents:
-        statements = (json.loads(document) if isinstance(document, str) else document)["Statement"]
-        yield from statements if isinstance(statements, list) else [statements]
+        for statement in _statements(document):
+            if not _names(statement, "Action", action) or not _names(statement, "Resource", resource):
+                continue
+            if statement["Effect"] == "Deny":
+                return False
+            allowed = allowed or "Condition" not in statement
+    return allowed
+
+
+@lru_cache(maxsize=1 << 10)
+def _statements(document: str) -> tuple[Mapping[str, Any], ...]:
+    statements = json.loads(document)["Statement"]
+    return tuple(statements) if isinstance(statements, list) else (statements,)
 
 
 def _names(statement: Mapping[str, Any], element: str, value: str) -> bool:
     given = statement.get(element, [])
+    if value == ANY:
+        return bool(statement["Effect"] == "Allow" or given == "*")
     return any(_matches(pattern, value) for pattern in (given if isinstance(given, list) else [given]))
 
 
@@ -217,5 +255,11 @@ def _matches(pattern: str, value: str) -> bool:
     >>> _matches("s3:Get*", "s3:GetObject"), _matches("arn:aws:s3:::lake/a/*", "arn:aws:s3:::lake/b/1")
     (True, False)
     """
+    found: re.Match[str] | None = _compiled(pattern).fullmatch(value)
+    return found is not None
+
+
+@lru_cache(maxsize=1 << 12)
+def _compiled(pattern: str) -> re.Pattern[str]:
     parts = (re.escape(part).replace(r"\?", ".") for part in pattern.split("*"))
-    return re.fullmatch(".*".join(parts), value, re.DOTALL) is not None
+    return re.compile(".*".join(parts), re.DOTALL)

@@ -27,8 +27,11 @@ _KNOWN = (
     Difference(
         "IAM",
         "every call is allowed or denied by policies",
-        "policies decide for roles that were assumed with STS, and on Athena, S3 and Glue alone: they are refused all "
-        "else, and what is allowed on a condition; whoever else asks may do everything",
+        "policies decide for roles: those that were assumed with STS and those of functions, jobs and state machines. "
+        "They are refused what is allowed on a condition, and what cannot be told from a request: services other than "
+        "Athena, Batch, Cognito, DynamoDB, EventBridge, Glue, KMS, Lambda, Logs, S3, SNS, SQS, Step Functions. What a "
+        "service does in a role's name (logs, network interfaces, queues of functions, keys of tables) is not judged. "
+        "Whoever else asks may do everything",
     ),
     Difference("STS", "a role's trust policy says who may assume it", "anybody may assume any role that exists"),
     Difference(

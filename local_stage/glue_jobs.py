@@ -24,6 +24,7 @@ from moto.core.utils import utcnow
 from moto.glue.models import FakeJob, FakeJobRun, glue_backends
 
 from local_stage.batch.attempt import job_variables
+from local_stage.callers import role_variables
 from local_stage.context import StageContext
 from local_stage.log_streams import LogStream
 from local_stage.replacing import replace
@@ -119,7 +120,7 @@ class _Runner:
         }
         process = self.context.keeper.spawn(
             [sys.executable, script, *(part for pair in passed.items() for part in pair)],
-            env=job_variables(self.context, scratch, packages),
+            env={**job_variables(self.context, scratch, packages), **role_variables(str(job.role))},
             cwd=scratch,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

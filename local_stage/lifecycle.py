@@ -21,7 +21,15 @@ import psutil
 from local_stage.context import stage_client
 from local_stage.deployment import deploy
 from local_stage.differences import Difference, differences
-from local_stage.state import RunningServer, present_code, read_server, state_folder, write_server
+from local_stage.permissions import RolePermission, list_permissions
+from local_stage.state import (
+    PERMISSIONS_NAME,
+    RunningServer,
+    present_code,
+    read_server,
+    state_folder,
+    write_server,
+)
 from local_stage.synthesis import ROOT, synthesize
 from strandline.errors import RejectedInputError, TemporaryError
 
@@ -134,6 +142,19 @@ def current(stage: str) -> StageState | None:
     if running is None or not running.template_hash:
         return None
     return _state(stage, folder, running)
+
+
+def permissions(stage: str) -> list[RolePermission]:
+    """Return what roles may do, beside what they did since the stage came up.
+
+    Raises:
+        RejectedInputError: `stage_down`.
+    """
+    folder = state_folder(stage)
+    running = _living(folder)
+    if running is None:
+        raise RejectedInputError("stage_down", f"stage {stage} is not up: run `strandline stage up`")
+    return list_permissions(running.endpoint_url, folder / PERMISSIONS_NAME)
 
 
 def status(stage: str) -> StageStatus:

@@ -26,12 +26,12 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from local_stage import events, images, replacing, s3
-from local_stage.callers import RoleFront
+from local_stage.callers import PermissionRecord, RoleFront
 from local_stage.cloudformation.api import CloudFormationApp
 from local_stage.context import REGION, StageContext
 from local_stage.http_api import ApiFront
 from local_stage.s3.upload import UploadReceiver
-from local_stage.state import RunningServer, write_server
+from local_stage.state import PERMISSIONS_NAME, RunningServer, write_server
 
 HOST = "127.0.0.1"
 _POLL_S = 0.05  # how soon a request to stop is seen
@@ -126,8 +126,8 @@ def start(state_dir: Path, port: int = 0, extensions: Sequence[str] = _EXTENSION
         taken,
         RoleFront(
             ApiFront(UploadReceiver(Dispatcher({"cloudformation": CloudFormationApp(context)}), store), context),
-            context,
             _find_workgroup,
+            PermissionRecord(state_dir / PERMISSIONS_NAME),
         ),
         threaded=True,
         request_handler=QuietHandler,

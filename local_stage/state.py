@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import psutil
 
+PERMISSIONS_NAME = "permissions.jsonl"  # what each role did and was refused
 _SAME_START_S = 1.0  # two readings of a process's start differ by less
 
 

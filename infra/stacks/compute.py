@@ -123,7 +123,7 @@ class ComputeStack(PartStack):
             "gather_calls": (analyses, [*references, *analysed, *result]),
             "annotate": ({"CONSEQUENCES": stage.consequences, **analyses}, [*references, *analysed, *result]),
             "filter_and_qc": (analyses, [*references, *analysed, *result]),
-            "load_lake": (loads, [*analysed, *lake, *maintain_tables(names)]),
+            "load_lake": (loads, [*analysed, *result, *lake, *maintain_tables(names)]),
             "render_report": (analyses, [*references, *analysed, *result]),
             "joint_genotype": (analyses, [*references, *analysed, *of_cohorts]),
             **{

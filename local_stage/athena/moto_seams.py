@@ -94,7 +94,7 @@ def _start(self: AthenaResponse) -> str:
         output_location=location,
         parameters=parameters,
         scan_limit_bytes=_scan_limit(configuration),
-        caller=caller_of(str(self.headers.get("Authorization", ""))),
+        caller=caller_of({"HTTP_AUTHORIZATION": str(self.headers.get("Authorization", ""))}),
     )
     runner.start(query)
     return json.dumps({"QueryExecutionId": query.id})

@@ -147,8 +147,6 @@ def job_variables(context: StageContext, scratch: Path, packages: Sequence[str])
     """Return the environment of a program that works for this embedded AWS and imports from `packages` first."""
     programs = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
     return {
-        "AWS_ACCESS_KEY_ID": "embedded",
-        "AWS_SECRET_ACCESS_KEY": "embedded",
         "AWS_DEFAULT_REGION": context.region,
         "AWS_REGION": context.region,
         "AWS_EC2_METADATA_DISABLED": "true",

@@ -20,6 +20,7 @@ from local_stage.batch.job import Attempt, Job, JobStatus, now_ms
 from local_stage.batch.requirements import Machine
 from local_stage.batch.sharing import FairShares, Usage
 from local_stage.batch.warm import WarmProcesses
+from local_stage.callers import role_variables
 from local_stage.context import StageContext
 from local_stage.log_streams import LogStream
 
@@ -249,7 +250,8 @@ class Engine:
             self._processes[job.id] = process
             self._move(job, JobStatus.RUNNING)
             self.changed.notify_all()
-        environment = dict(job.container.environment) | _batch_variables(job, queue, gpus)
+        keys = role_variables(str(job.container.settings.get("jobRoleArn", "")))
+        environment = keys | dict(job.container.environment) | _batch_variables(job, queue, gpus)
         command = job.container.command
         try:
             return process.run(image, command, environment, job.container.requirements, job.timeout_s)

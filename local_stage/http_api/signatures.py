@@ -17,6 +17,7 @@ from botocore.auth import S3SigV4QueryAuth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from moto.iam.models import iam_backends
+from moto.sts.models import sts_backends
 
 from local_stage.context import ACCOUNT
 
@@ -65,7 +66,7 @@ def verify_signed(method: str, url: str, headers: Mapping[str, str], body: bytes
     if told != hashlib.sha256(body).hexdigest():
         raise SignatureRefusedError("The provided x-amz-content-sha256 does not match what was computed")
     scope = _scope(given["credential"], stamp)
-    caller, secret = _caller(scope.access_key)
+    caller, secret = _caller(scope.access_key, headers.get("x-amz-security-token", ""))
     signed = {name: headers[name] for name in given["headers"].split(";") if name in headers}
     request = AWSRequest(method=method, url=url, headers=signed, data=body)
     request.context["timestamp"] = headers["x-amz-date"]
@@ -94,7 +95,7 @@ def verify_presigned(method: str, url: str, headers: Mapping[str, str], now: dat
         raise SignatureRefusedError("X-Amz-Expires must be less than a week")
     if now > stamp + lasts:
         raise SignatureRefusedError("Request has expired")
-    caller, secret = _caller(scope.access_key)
+    caller, secret = _caller(scope.access_key, parameters.get("X-Amz-Security-Token", ""))
     unsigned = query.replace(f"&X-Amz-Signature={signature}", "").replace(f"X-Amz-Signature={signature}&", "")
     signed = {name: headers[name] for name in names if name in headers}
     request = AWSRequest(method=method, url=f"{base}?{unsigned}", headers=signed)
@@ -118,13 +119,18 @@ def _scope(credential: str, stamp: datetime) -> _Scope:
     return _Scope(parts[0], parts[2], parts[3])
 
 
-def _caller(access_key: str) -> tuple[SigningCaller, str]:
+def _caller(access_key: str, session_token: str) -> tuple[SigningCaller, str]:
     if access_key == _EMBEDDED:
         return SigningCaller(access_key, f"arn:aws:iam::{ACCOUNT}:root"), _EMBEDDED
     for user in list(iam_backends[ACCOUNT]["aws"].users.values()):
         for key in user.access_keys:
             if key.access_key_id == access_key:
                 return SigningCaller(access_key, str(user.arn)), str(key.secret_access_key)
+    role = sts_backends[ACCOUNT]["aws"].get_assumed_role_from_access_key(access_key)
+    if role is not None:
+        if not hmac.compare_digest(str(role.session_token), session_token):
+            raise SignatureRefusedError("The security token included in the request is invalid")
+        return SigningCaller(access_key, str(role.arn)), str(role.secret_access_key)
     raise SignatureRefusedError("The AWS access key ID you provided does not exist in our records")
 
 

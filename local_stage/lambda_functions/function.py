@@ -23,6 +23,7 @@ class FunctionSpec:
 
     name: str
     arn: str
+    role_arn: str
     version: str
     handler: str
     runtime: str
@@ -55,6 +56,7 @@ def describe_function(function: LambdaFunction, packages: PackageStore) -> Funct
     return FunctionSpec(
         name=function.function_name,
         arn=function.function_arn,
+        role_arn=str(function.role),
         version=str(function.version),
         handler=str(function.handler),
         runtime=runtime,

@@ -16,6 +16,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+from local_stage.callers import role_variables
 from local_stage.context import StageContext
 from local_stage.lambda_functions.function import FunctionSpec
 from local_stage.lambda_functions.runtime_api import Event, Report, ReportKind, RuntimeApi
@@ -207,9 +208,7 @@ def _environment(spec: FunctionSpec, context: StageContext, runtime: Path, scrat
         program_paths.append(layer / "bin")
     own = {
         "_HANDLER": spec.handler,
-        "AWS_ACCESS_KEY_ID": "embedded",
-        "AWS_SECRET_ACCESS_KEY": "embedded",
-        "AWS_SESSION_TOKEN": "embedded",
+        **role_variables(spec.role_arn),
         "AWS_REGION": context.region,
         "AWS_DEFAULT_REGION": context.region,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{spec.runtime}",

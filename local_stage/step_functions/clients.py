@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from local_stage.callers import RoleKeys, keys_of
 from local_stage.context import StageContext
 from local_stage.replacing import replace
 
@@ -25,12 +26,12 @@ _CONFIG = Config(
 
 
 def use_one_client(context: StageContext) -> None:
-    """Make all states share one client a service, which talks to this embedded AWS."""
+    """Make all states of a role share one client a service, which talks to this embedded AWS in the role's name."""
 
     def boto_client_for(region: str, service: str, state_credentials: Any = None) -> Any:
-        del state_credentials  # the embedded AWS checks no permissions
+        keys = keys_of(state_credentials.role_arn) if state_credentials else None
         with _building:
-            return _client(service, region, context.endpoint_url)
+            return _client(service, region, context.endpoint_url, keys)
 
     for module in modules_with(_NAME):
         replace(module, _NAME, boto_client_for)
@@ -43,10 +44,11 @@ def modules_with(name: str) -> list[Any]:
 
 
 @cache
-def _client(service: str, region: str, endpoint_url: str) -> Any:
+def _client(service: str, region: str, endpoint_url: str, keys: RoleKeys | None) -> Any:
     session: Any = boto3.session.Session(
-        aws_access_key_id="embedded",
-        aws_secret_access_key="embedded",  # noqa: S106 - the embedded AWS checks no signature
+        aws_access_key_id=keys.access_key_id if keys else "embedded",
+        aws_secret_access_key=keys.secret_access_key if keys else "embedded",
+        aws_session_token=keys.session_token if keys else None,
         region_name=region,
     )
     return session.client(service, endpoint_url=endpoint_url, config=_CONFIG)

@@ -121,9 +121,9 @@ class AthenaTask(StateTaskServiceCallback):
         normalised_parameters: dict[str, Any],
         state_credentials: StateCredentials,
     ) -> Awaited:
-        del normalised_parameters, state_credentials
+        del normalised_parameters
         query_id = env.stack.pop()["QueryExecutionId"]
-        return AwaitedQuery(self, env, _client("athena", resource_runtime_part), query_id)
+        return AwaitedQuery(self, env, _client("athena", resource_runtime_part, state_credentials), query_id)
 
     def _eval_service_task(
         self,
@@ -132,8 +132,7 @@ class AthenaTask(StateTaskServiceCallback):
         normalised_parameters: dict[str, Any],
         state_credentials: StateCredentials,
     ) -> None:
-        del state_credentials
-        client = _client("athena", resource_runtime_part)
+        client = _client("athena", resource_runtime_part, state_credentials)
         answer = getattr(client, self._get_boto_service_action())(**normalised_parameters)
         answer.pop("ResponseMetadata", None)
         env.stack.append(answer)
@@ -270,7 +269,7 @@ def _member_shape(service: str, action: str, name: str) -> Any:
     return output.members[name].member
 
 
-def _client(service: str, part: ResourceRuntimePart) -> Any:
+def _client(service: str, part: ResourceRuntimePart, credentials: StateCredentials) -> Any:
     from moto.stepfunctions.parser.asl.utils import boto_client  # noqa: PLC0415 - its function is replaced
 
-    return boto_client.boto_client_for(region=part.region, service=service)
+    return boto_client.boto_client_for(region=part.region, service=service, state_credentials=credentials)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from dataclasses import asdict
 from typing import Annotated, Final
 
@@ -82,6 +83,22 @@ def status(stage: StageName = LOCAL, form: FormatOption = OutputFormat.TABLE) ->
         say(f"\nnot on PATH: {', '.join(now.missing_tools)}; the embedded bwa, samtools and bcftools stand in")
     for caller, tools in now.missing_by_caller.items():
         say(f"the caller {caller} cannot run here: {', '.join(tools)} is not on PATH")
+
+
+@app.command()
+def permissions(stage: StageName = LOCAL, form: FormatOption = OutputFormat.TABLE) -> None:
+    """Show which actions the roles of functions, jobs and workflows used since the stage came up, and which not.
+
+    What was refused is a permission that a policy lacks, or a call that should not be made: it would fail on AWS, too.
+
+    Example: strandline stage permissions --format csv
+    """
+    from local_stage import lifecycle  # noqa: PLC0415 - see above
+
+    found = lifecycle.permissions(stage)
+    print_rows(("role", "action", "use"), [(one.role, one.action, one.use.value) for one in found], form)
+    counts = Counter(one.use for one in found)
+    say(", ".join(f"{count} {use.value}" for use, count in sorted(counts.items())))
 
 
 @app.command()

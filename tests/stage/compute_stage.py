@@ -27,7 +27,10 @@ def running_stage(folder: Path) -> Iterator[StageContext]:
     """Start the embedded AWS without any stack, and end it with all its state."""
     aws = server.start(folder)
     try:
-        aws.context.client("iam").create_role(RoleName="anyone", AssumeRolePolicyDocument="{}")
+        iam = aws.context.client("iam")
+        iam.create_role(RoleName="anyone", AssumeRolePolicyDocument="{}")
+        everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+        iam.put_role_policy(RoleName="anyone", PolicyName="all", PolicyDocument=json.dumps(everything))
         yield aws.context
     finally:
         reset = Request(f"{aws.context.endpoint_url}/moto-api/reset", method="POST")  # noqa: S310 - on the loopback
