@@ -3,6 +3,7 @@
 import getpass
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_batch import BatchClient
 
     from strandline.aws.audit_trail import AuditTrail, SigningKey
+    from strandline.aws.fhir_push import Pushing
     from strandline.aws.lake import Lake
     from strandline.aws.lake_loading import LakePlace
     from strandline.aws.tokens import UserPool
@@ -111,6 +113,19 @@ class Deployment:
     def delivery(self) -> S3Objects:
         """The bucket of what was released."""
         return self._bucket("DeliveryBucket")
+
+    @cached_property
+    def fhir_pushing(self) -> "Pushing":
+        """What hands releases to other systems, in the name of whoever's credentials these are."""
+        from strandline.aws.fhir_audit import FhirAudit  # noqa: PLC0415 - what one command needs
+        from strandline.aws.fhir_push import Pushing  # noqa: PLC0415 - likewise
+        from strandline.aws.fhir_store import FhirStore  # noqa: PLC0415 - likewise
+        from strandline.fhir.served.access import Caller  # noqa: PLC0415 - likewise
+
+        dynamodb, table = self._endpoint.client("dynamodb"), self.outputs["FhirTable"]
+        audit = FhirAudit(dynamodb, self.outputs["SubmissionsTable"], lambda: datetime.now(UTC))
+        who = self._endpoint.client("sts").get_caller_identity()["Arn"]
+        return Pushing(dynamodb, table, FhirStore(dynamodb, table), audit, Caller(who, "operator", ()))
 
     @cached_property
     def submissions(self) -> SubmissionsTable:

@@ -1,6 +1,9 @@
 """`strandline fhir`: the bundle of a sample, and what is wrong with any FHIR document."""
 
+import time
 from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -9,7 +12,7 @@ from typer.core import TyperGroup
 
 from strandline.cli.console import OutputFormat, print_rows, say
 from strandline.cli.drafts import SampleArgument, print_draft
-from strandline.cli.ground import LOCAL, StageOption
+from strandline.cli.ground import LOCAL, StageOption, connect
 from strandline.errors import RejectedInputError
 from strandline.fhir.problems import Finding, Severity
 
@@ -28,7 +31,7 @@ class _SampleOrCommand(TyperGroup):
 app = typer.Typer(
     cls=_SampleOrCommand,
     no_args_is_help=True,
-    help="Print the FHIR bundle of a sample's latest analysis, or validate a document.\n\n"
+    help="Print the FHIR bundle of a sample's latest analysis, validate a document, or hand a release over.\n\n"
     "Example: strandline fhir HG002 > bundle.json",
 )
 
@@ -65,6 +68,33 @@ def validate(
     say(f"{file.name}: {errors} errors, {_count(findings, Severity.WARNING)} warnings")
     if errors:
         raise typer.Exit(RejectedInputError.EXIT_CODE)
+
+
+@app.command()
+def push(
+    submission: Annotated[str, typer.Argument(help="Id of a submission that was released.")],
+    endpoint: Annotated[str, typer.Argument(help="Base URL of the other system: https://HOST/PATH.")],
+    token_file: Annotated[
+        Path | None, typer.Option("--token-file", help="A file with the bearer token for it, on one line.")
+    ] = None,
+    form: Annotated[OutputFormat, typer.Option("--format")] = OutputFormat.TABLE,
+    stage: StageOption = LOCAL,
+) -> None:
+    """Hand what was released of a submission to another FHIR server, once however often, and keep its receipt.
+
+    Example: strandline fhir push s-5e0d1b0c9d0f4c55 https://ehr.example/fhir --token-file token.txt
+    """
+    from strandline.aws.fhir_push import sender  # noqa: PLC0415
+    from strandline.fhir.push import check_endpoint  # noqa: PLC0415
+
+    to = check_endpoint(endpoint)
+    if token_file is not None and not token_file.is_file():
+        raise RejectedInputError("file_not_found", f"{token_file.name} is no file: name one that holds a token")
+    token = token_file.read_text(encoding="utf-8").strip() if token_file else None
+    pushing = connect(stage).fhir_pushing
+    receipt = pushing.push(submission, to, sender(to, token), clock=lambda: datetime.now(UTC), pause=time.sleep)
+    told = asdict(receipt) | {"taken": receipt.taken.isoformat(timespec="seconds")}
+    print_rows(tuple(told), [tuple(map(str, told.values()))], form)
 
 
 def _cells(finding: Finding) -> tuple[str, ...]:

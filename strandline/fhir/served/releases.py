@@ -180,6 +180,20 @@ def withdrawn(resource: Json, release: Release) -> Json:
     return shown | {"status": status} if status else shown
 
 
+def rename_references(element: Any, names: Mapping[str, str]) -> Any:
+    """Return a copy in which references have other names, those that there are."""
+    if isinstance(element, dict):
+        return {
+            key: names.get(value, value)
+            if key == "reference" and isinstance(value, str)
+            else rename_references(value, names)
+            for key, value in element.items()
+        }
+    if isinstance(element, list):
+        return [rename_references(item, names) for item in element]
+    return element
+
+
 def _name(entry: Json, submission_id: str) -> str:
     resource, urn = entry.get("resource", {}), _URN.fullmatch(entry.get("fullUrl", ""))
     kind = resource.get("resourceType")
@@ -192,19 +206,8 @@ def _name(entry: Json, submission_id: str) -> str:
 
 def _served(resource: Json, names: Mapping[str, str], urn: str) -> Json:
     """Return a copy with the server's id and references."""
-    renamed: Json = _renamed(resource, names)
+    renamed: Json = rename_references(resource, names)
     return renamed | {"id": names[urn].partition("/")[2]}
-
-
-def _renamed(element: Any, names: Mapping[str, str]) -> Any:
-    if isinstance(element, dict):
-        return {
-            key: names.get(value, value) if key == "reference" and isinstance(value, str) else _renamed(value, names)
-            for key, value in element.items()
-        }
-    if isinstance(element, list):
-        return [_renamed(item, names) for item in element]
-    return element
 
 
 def _tokens(resource: Json) -> tuple[str, ...]:
