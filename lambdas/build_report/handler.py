@@ -34,6 +34,7 @@ def lambda_handler(event: DraftRequest, context: LambdaContext) -> dict[str, int
             findings=analysis.findings,
             issued=datetime.now(UTC),
             platform_version=__version__,
+            scope=analysis.scope,
         )
         workspace.path(Artifact.REPORT).write_text(build_report(source))
         workspace.publish(Artifact.REPORT)

@@ -47,9 +47,12 @@ def interpret(
             now=datetime.now(UTC),
         )
         say(f"kept for {submission_id}: make the report anew to show it")
+    from pysam import set_verbosity  # noqa: PLC0415 - with what follows
+
     from strandline.aws.reports import look_up_evidence  # noqa: PLC0415 - half a second, which few commands need
     from strandline.aws.workspace import Buckets, Workspace  # noqa: PLC0415 - likewise
 
+    set_verbosity(0)  # htslib talks of indexes on stderr; what fails raises
     buckets = Buckets(deployment.analysis, deployment.references)
     with TemporaryDirectory(prefix="strandline-") as scratch:
         workspace = Workspace(submission_id, deployment.submissions, buckets, Path(scratch))

@@ -75,7 +75,7 @@ def describe(pileup: Pileup, ref: str, alt: str) -> str:
     """
     names = {Allele.ALT: _short(alt), Allele.REF: _short(ref), Allele.OTHER: "something else"}
     told = [
-        f"{pileup.count(allele)} show {name} ({_by_strand(pileup, allele)})"
+        f"{pileup.count(allele)} show{'s' if pileup.count(allele) == 1 else ''} {name} ({_by_strand(pileup, allele)})"
         for allele, name in names.items()
         if pileup.count(allele) or allele is not Allele.OTHER
     ]

@@ -8,6 +8,7 @@ import pytest
 
 from strandline.errors import RejectedInputError
 from strandline.journey import Artifact, artifact_key
+from strandline.landing.manifest import Answer
 from strandline.reads.reference_bundle import ReferenceFile, ReferenceRole
 from tests.integration.conftest import (
     READS,
@@ -117,6 +118,23 @@ def test_the_report_is_a_draft_with_the_findings_and_their_sources(aws, analysed
         assert words in report
     head = aws.s3.head_object(Bucket="analysis", Key=artifact_key("s-1", Artifact.REPORT))
     assert head["ContentType"] == "text/html; charset=utf-8"
+
+
+def test_the_drafts_speak_of_what_was_ordered_and_agreed_to_alone(aws, analysed):
+    """CLN-07: TOY1 is in no panel, and what lies outside of the ordered one is counted and not named."""
+    sample = SAMPLE.model_copy(update={"panel": "lynch", "secondary_findings": Answer.NO})
+    aws.submit("s-3", READS, manifest_of(READS).model_copy(update={"sample": sample}))
+    for artifact, body in ((Artifact.CALLS, CALLS.encode()), (Artifact.QC, QUALITY.model_dump_json().encode())):
+        aws.bucket("analysis").write(artifact_key("s-3", artifact), body)
+    assert analysed("build_report")({"submission_id": "s-3"}) == {"findings": 0}
+    report = aws.bucket("analysis").read(artifact_key("s-3", Artifact.REPORT), limit_bytes=1 << 20).decode()
+    for words in (
+        "Lynch syndrome (lynch/1, 5 genes)",
+        "not reported: the subject said no",
+        "3 more passed the filters",
+    ):
+        assert words in report
+    assert analysed("build_bundle")({"submission_id": "s-3"}) == {"findings": 0}
 
 
 def test_the_quality_page_stands_beside_the_report(aws, analysed):

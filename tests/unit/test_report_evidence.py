@@ -126,7 +126,7 @@ def test_the_picture_says_in_words_what_it_shows():
     assert EVIDENCE.picture is not None
     says = (
         "3 reads of mapping quality 20 or more reach over c:3: 2 show T (1 forward, 1 reverse); "
-        "1 show G (1 forward, 0 reverse)."
+        "1 shows G (1 forward, 0 reverse)."
     )
     assert EVIDENCE.picture.says.startswith(says)
     page = Page(build_report(SOURCE))
