@@ -23,6 +23,9 @@ _KNOWN = (
     Difference(
         "all", "state survives for good", "state lives as long as `stage up`; objects are files in the stage's folder"
     ),
+    Difference(
+        "HealthLake", "data stores load bulk exports", "there is none: 'fhir load-healthlake' refuses and says so"
+    ),
     Difference("all", "limits and throttling", "none, apart from this machine's processors, memory and disk"),
     Difference(
         "IAM",

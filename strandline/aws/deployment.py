@@ -31,10 +31,13 @@ if TYPE_CHECKING:
     from mypy_boto3_batch import BatchClient
 
     from strandline.aws.audit_trail import AuditTrail, SigningKey
+    from strandline.aws.fhir_audit import FhirAudit
     from strandline.aws.fhir_push import Pushing
+    from strandline.aws.health_lake import HealthLakeImports
     from strandline.aws.lake import Lake
     from strandline.aws.lake_loading import LakePlace
     from strandline.aws.tokens import UserPool
+    from strandline.fhir.served.access import Caller
 
 _PARTS: Final = ("storage", "identity", "catalog", "compute", "workflow", "intake", "api", "fhir-api")
 
@@ -117,15 +120,31 @@ class Deployment:
     @cached_property
     def fhir_pushing(self) -> "Pushing":
         """What hands releases to other systems, in the name of whoever's credentials these are."""
-        from strandline.aws.fhir_audit import FhirAudit  # noqa: PLC0415 - what one command needs
-        from strandline.aws.fhir_push import Pushing  # noqa: PLC0415 - likewise
+        from strandline.aws.fhir_push import Pushing  # noqa: PLC0415 - what one command needs
         from strandline.aws.fhir_store import FhirStore  # noqa: PLC0415 - likewise
-        from strandline.fhir.served.access import Caller  # noqa: PLC0415 - likewise
 
         dynamodb, table = self._endpoint.client("dynamodb"), self.outputs["FhirTable"]
-        audit = FhirAudit(dynamodb, self.outputs["SubmissionsTable"], lambda: datetime.now(UTC))
-        who = self._endpoint.client("sts").get_caller_identity()["Arn"]
-        return Pushing(dynamodb, table, FhirStore(dynamodb, table), audit, Caller(who, "operator", ()))
+        return Pushing(dynamodb, table, FhirStore(dynamodb, table), *self._told())
+
+    @cached_property
+    def health_lake_imports(self) -> "HealthLakeImports":
+        """What loads bulk exports into HealthLake, in the name of whoever's credentials these are."""
+        from strandline.aws.fhir_exports import FhirExports  # noqa: PLC0415 - what one command needs
+        from strandline.aws.health_lake import HealthLakeImports  # noqa: PLC0415 - likewise
+
+        dynamodb, bucket = self._endpoint.client("dynamodb"), self.outputs["AnalysisBucket"]
+        s3, table = self._endpoint.client("s3"), self.outputs["FhirTable"]
+        exports = FhirExports(dynamodb, table, lambda: datetime.now(UTC), s3=s3, bucket=bucket, function=None)
+        return HealthLakeImports(self._endpoint.client("healthlake"), bucket, exports, *self._told())
+
+    def _told(self) -> "tuple[FhirAudit, Caller]":
+        """Return the log that is told of what leaves by FHIR, and who does it."""
+        from strandline.aws.fhir_audit import FhirAudit  # noqa: PLC0415 - what two commands need
+        from strandline.fhir.served.access import Caller  # noqa: PLC0415 - likewise
+
+        table = self.outputs["SubmissionsTable"]
+        audit = FhirAudit(self._endpoint.client("dynamodb"), table, lambda: datetime.now(UTC))
+        return audit, Caller(self._endpoint.client("sts").get_caller_identity()["Arn"], "operator", ())
 
     @cached_property
     def submissions(self) -> SubmissionsTable:

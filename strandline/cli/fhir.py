@@ -97,6 +97,26 @@ def push(
     print_rows(tuple(told), [tuple(map(str, told.values()))], form)
 
 
+@app.command("load-healthlake")
+def load_healthlake(
+    export: Annotated[str, typer.Argument(help="Id of a finished bulk export: the end of its Content-Location.")],
+    datastore: Annotated[str, typer.Option("--datastore", help="Id of the HealthLake data store.")],
+    role: Annotated[str, typer.Option("--role", help="ARN of the role by which HealthLake reads the files.")],
+    key: Annotated[str, typer.Option("--key", help="ARN of the KMS key for the import's own log.")],
+    stage: StageOption = LOCAL,
+) -> None:
+    """Load a bulk export into AWS HealthLake, on a stage that is on AWS.
+
+    Example: strandline fhir load-healthlake 4f0c... --datastore 8a1d... --role arn:... --key arn:... --stage prod
+    """
+    from strandline.aws.health_lake import DataStore  # noqa: PLC0415
+
+    if stage == LOCAL:
+        raise RejectedInputError("healthlake_absent", "there is no HealthLake in the embedded AWS: name a stage on AWS")
+    begun = connect(stage).health_lake_imports.start(export, DataStore(datastore, role, key))
+    say(f"import {begun.job_id}: {begun.status}")
+
+
 def _cells(finding: Finding) -> tuple[str, ...]:
     return finding.severity.value, finding.code, finding.location, finding.message, finding.advice
 
