@@ -11,8 +11,9 @@ from strandline.journey import Artifact
 from strandline.reads.reference_bundle import Build, ReferenceBundle, ReferenceRole
 from strandline.reads.reference_bundle.builds import MITOCHONDRION, accession_of, chromosome_of
 from strandline.reads.tools import tool_version
-from strandline.variants.annotation import NOT_ANNOTATED, ROLE_BY_SOURCE, AnnotationSources, annotate_variants
+from strandline.variants.annotation import ROLE_BY_SOURCE, AnnotationSources, annotate_variants
 from strandline.variants.naming import SequenceNames
+from strandline.variants.provenance import NOT_ANNOTATED
 from strandline.variants.vep import predict_with_vep, vep_version
 
 _ROLES = [

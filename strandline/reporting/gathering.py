@@ -21,8 +21,8 @@ from strandline.reporting.findings import Finding, Findings, Tier
 from strandline.reporting.read_picture import draw_reads
 from strandline.reporting.report import MOST_DETAILED, GeneCoverage
 from strandline.reporting.report_rows import Classification, Evidence, variant_key
-from strandline.variants.annotation import NOT_ANNOTATED
 from strandline.variants.gene_index import GeneIndex
+from strandline.variants.provenance import NOT_ANNOTATED
 from strandline.variants.records import VariantCall
 from strandline.variants.transcripts import Transcript
 

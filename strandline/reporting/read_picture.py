@@ -6,8 +6,8 @@ Every mismatch has a colour and a letter, so that the picture also tells what it
 import base64
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Final
-from xml.sax.saxutils import escape
 
 from strandline.reads.pileup import Allele, PiledRead, Pileup
 

@@ -17,7 +17,7 @@ from strandline.reads.quality import QualitySummary
 from strandline.reporting.findings import Findings, Tier
 from strandline.reporting.pages import render_page
 from strandline.reporting.report_rows import Evidence, Row, join_words, row_of
-from strandline.variants.annotation import NOT_ANNOTATED, ROLE_BY_SOURCE
+from strandline.variants.provenance import NOT_ANNOTATED
 
 LIMITS: Final = (
     "Single-nucleotide variants and short insertions and deletions are called. Structural variants, copy-number "
@@ -31,6 +31,7 @@ STYLES: Final = ("page.css", "report.css")
 MOST_DETAILED: Final = 25
 """Findings with a part of their own, the most urgent first; the table holds all."""
 MOST_GAPS: Final = 6
+_SOURCES: Final = ("Genes", "ClinVar", "DbSnp", "Frequencies")
 _KNOWN: Final = frozenset({Tier.KNOWN_PATHOGENIC, Tier.SECONDARY})
 _ACTED_ON: Final = frozenset({Band.PATHOGENIC, Band.LIKELY_PATHOGENIC})
 
@@ -117,7 +118,7 @@ def build_report(source: ReportInput) -> str:
         tiers=tiers,
         detailed=detailed,
         unannotated=Tier.UNANNOTATED,
-        absent={name: _absence(source.sources.get(name)) for name in ROLE_BY_SOURCE},
+        absent={name: _absence(source.sources.get(name)) for name in _SOURCES},
         coverage=source.quality.coverage,
         depth_bars=_depth_bars(source.quality),
         limits=LIMITS,

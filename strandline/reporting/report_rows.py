@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from strandline.interpretation.points import Assessment, Band, Outcome, Suggestion
-from strandline.reporting.read_picture import ReadPicture
 from strandline.variants.records import VariantCall, severity_rank
+
+if TYPE_CHECKING:
+    from strandline.reporting.read_picture import ReadPicture
 
 _WORDS: Final = {
     "stop_gained": "stop gained",
@@ -40,7 +42,7 @@ class Evidence:
     """What is known of one reported call beside the call itself; None where nobody looked."""
 
     suggestion: Suggestion | None = None
-    picture: ReadPicture | None = None
+    picture: "ReadPicture | None" = None
     review_status: str | None = None
     """ClinVar's, such as `criteria_provided,_multiple_submitters,_no_conflicts`."""
     classification: Classification | None = None

@@ -20,7 +20,6 @@ from strandline.variants.naming import SequenceNames, write_names
 from strandline.variants.transcripts import GeneModels
 from strandline.variants.vep import Predict
 
-NOT_ANNOTATED: Final = "none in this reference bundle"
 ROLE_BY_SOURCE: Final = {
     "Genes": ReferenceRole.GENE_MODELS,
     "ClinVar": ReferenceRole.CLINVAR,

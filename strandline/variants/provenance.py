@@ -4,8 +4,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import pysam
+
+NOT_ANNOTATED: Final = "none in this reference bundle"
+"""What the header says of a source that the bundle lacks."""
 
 
 @dataclass(frozen=True, slots=True)

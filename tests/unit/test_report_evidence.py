@@ -6,6 +6,8 @@ import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib.resources import files
+from itertools import pairwise
 
 import pytest
 
@@ -175,6 +177,44 @@ def test_no_report_is_made_after_consent_was_withdrawn(build):
     sample = SOURCE.sample.model_copy(update={"consent": Consent.WITHDRAWN})
     with pytest.raises(RejectedInputError, match=r"^consent_withdrawn:"):
         build(replace(SOURCE, sample=sample))
+
+
+@pytest.mark.parametrize("build", [build_report, build_plain_page])
+def test_headings_follow_each_other_tables_name_their_cells_and_pictures_have_words(build):
+    """WCAG 2.2: 1.1.1, 1.3.1 and 3.1.1."""
+    html = build(classified(Band.PATHOGENIC))
+    page = Page(html)
+    levels = [int(tag[1]) for tag in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert page.tags.count("th") == len(re.findall(r'<th scope="(?:col|row)"', html))
+    assert all(alt.strip() for name, alt in page.attributes if name == "alt")
+    assert page.tags.count("img") == len([name for name, _ in page.attributes if name == "alt"])
+    assert ("lang", "en") in page.attributes
+
+
+def test_words_stand_out_from_what_is_behind_them():
+    """WCAG 2.2, 1.4.3: a contrast of 4.5 to 1 by its formula of relative luminance."""
+    css = files("strandline.reporting").joinpath("page.css").read_text()
+    colour = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{3,6})", css))
+    for ink in ("ink", "soft", "accent", "warn", "bad"):
+        for paper in ("paper", "tint", "warn-tint"):
+            assert contrast(colour[ink], colour[paper]) >= 4.5, (ink, paper)
+    assert contrast("#1f5f34", "#e2f1e6") >= 4.5
+    assert all(contrast(base, "#fff") >= 4.5 for base in ("#1a7a3c", "#1f5fa8", "#9a5b00", "#b3261e", "#6b3fa0"))
+
+
+def contrast(one: str, other: str) -> float:
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour: str) -> float:
+    digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
+    parts = [int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def hostile() -> ReportInput:
