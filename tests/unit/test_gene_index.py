@@ -1,5 +1,6 @@
-"""What of a gene has to be covered, worked by hand on gene models of a few lines. CLN-03."""
+"""What of a gene has to be covered, worked by hand on gene models of a few lines, and on Ensembl's. CLN-03."""
 
+import gzip
 from pathlib import Path
 
 import pysam
@@ -7,6 +8,9 @@ import pytest
 
 from strandline.landing.regions import Region
 from strandline.variants.gene_index import GeneIndex
+from tests.unit.real_data import DATA, needs
+
+ENSEMBL = DATA / "annot" / "ensembl.grch38.chr21.gff3.gz"
 
 # Ensembl's GFF3: 1-based, both ends included. TOY codes from 21 to 210, in exons 11-40, 101-130 and 201-220.
 MODELS = """\
@@ -63,3 +67,22 @@ def test_transcripts_are_found_by_place_and_whole(index, place, names):
     found = index.transcripts_at(*place)
     assert {one.identifier for one in found} == names
     assert all(len(one.exons) == {"T1": 3, "T2": 1}[one.identifier] for one in found)
+
+
+@needs(ENSEMBL)
+def test_targets_of_ensembl_genes_have_the_length_of_their_proteins(tmp_path):
+    """Amino acids by UniProt: SOD1 154 (P00441), APP 770 (P05067), CBS 551 (P35520), RUNX1 480 (Q01196-8).
+
+    Three bases each and for the stop; coding exons by NCBI Gene: 5, 18, 15 and 8, with 16 bases of each intron between.
+    """
+    with gzip.open(ENSEMBL, "rt") as lines:
+        features = sorted((line for line in lines if line[0] != "#"), key=lambda line: int(line.split("\t")[3]))
+    path = tmp_path / "chr21.gff3.gz"
+    with pysam.BGZFile(str(path), "wb", None) as sink:
+        sink.write("".join(features).encode())
+    pysam.tabix_index(str(path), preset="gff", force=True)
+    expected = {"SOD1": (154, 5), "APP": (770, 18), "CBS": (551, 15), "RUNX1": (480, 8)}
+    with GeneIndex(path) as genes:
+        targets = genes.targets_of(expected)
+    found = {symbol: (sum(one.length for one in regions), len(regions)) for symbol, regions in targets.items()}
+    assert found == {symbol: (3 * (acids + 1) + 16 * (exons - 1), exons) for symbol, (acids, exons) in expected.items()}
