@@ -15,10 +15,12 @@ from strandline.aws.fhir_callers import caller_of
 from strandline.errors import RejectedInputError
 from strandline.fhir.served.access import SEE_EVERY_SITE
 from strandline.trust.access import access_matrix
+from strandline.trust.delivery import RELEASED, make_delivery
 from strandline.trust.people import people
 from tests.integration.conftest import Aws, Handler
 from tests.integration.test_fhir_store import index
 from tests.unit.released_bundles import signed_bundle
+from tests.unit.test_release import DRAFTS, PUBLIC, record, signed
 
 assert index  # the fixture makes the table
 PERSON = {
@@ -102,6 +104,21 @@ def test_a_release_is_served_amended_and_withdrawn_as_it_is_delivered(served, ha
     assert reports(handler) == [("entered-in-error", "3")]
     assert {item["who"]["S"] for item in waiting(served, "READ")} == {"u-7"}
     assert {item["role"]["S"] for item in waiting(served, "READ")} == {"clinician"}
+
+
+def test_what_three_persons_signed_is_served_with_their_signatures_until_it_is_withdrawn(served, handler):
+    first = record()
+    second = record(version=2, kind="withdrawal", files=(), amends=1, previous=first.digest, reason="Wrong sample")
+    for of, drafts, meanings in ((first, DRAFTS, ("author", "reviewer", "approver")), (second, {}, ("approver",))):
+        folder = f"anywhere/s-1/{of.version:04d}/"
+        for name, body in make_delivery(of, signed(of, meanings), PUBLIC, drafts).items():
+            served.s3.put_object(Bucket="delivery", Key=f"{folder}{name}", Body=body)
+        handler("index_release")({"detail": {"object": {"key": f"{folder}{RELEASED}"}}})
+        if of is first:
+            assert reports(handler) == [("final", "1")]
+            _, body, _ = ask(handler, "Provenance", claims=PERSON)
+            assert len(body["entry"][0]["resource"]["signature"]) == 3
+    assert reports(handler) == [("entered-in-error", "2")]
 
 
 def test_a_bundle_that_is_not_what_was_released_or_too_large_is_refused_and_told(served, handler, monkeypatch):
