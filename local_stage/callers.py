@@ -9,6 +9,7 @@ import json
 import logging
 import re
 import threading
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,7 @@ from local_stage.request_actions import ANY, FindWorkgroup, actions_of, signed_b
 _log = logging.getLogger(__name__)
 
 _TEMPORARY: Final = "ASIA"
+_JSON_SERVICES: Final = frozenset({"lambda", "batch"})
 _KEYS_LAST: Final = timedelta(days=30)
 _issuing = threading.Lock()
 _keys_by_role: dict[str, "RoleKeys"] = {}
@@ -194,18 +196,20 @@ def _checking_role(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _refuse(environ: Any, start_response: Any, code: str, message: str) -> Iterable[bytes]:
-    if environ.get("HTTP_X_AMZ_TARGET"):
-        kind, body = "application/x-amz-json-1.1", json.dumps({"__type": code, "message": message})
-    else:
+    signed = signed_by(environ)
+    service = signed.service if signed else ""
+    if not environ.get("HTTP_X_AMZ_TARGET") and service not in _JSON_SERVICES:
         code = "AccessDenied" if code == "AccessDeniedException" else "InvalidAccessKeyId"
         error = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
-        of_s3 = "/s3/aws4_request" in environ.get("HTTP_AUTHORIZATION", "")
-        kind, body = "application/xml", error if of_s3 else f"<ErrorResponse>{error}</ErrorResponse>"
-    data = body.encode()
-    start_response(
-        "400 Bad Request" if environ.get("HTTP_X_AMZ_TARGET") else "403 Forbidden",
-        [("Content-Type", kind), ("Content-Length", str(len(data)))],
-    )
+        text = error if service == "s3" else f"<ErrorResponse>{error}</ErrorResponse>"
+        status, kind = "403 Forbidden", "application/xml"
+    else:
+        text = json.dumps({"__type": code, "message": message})
+        status = "400 Bad Request" if environ.get("HTTP_X_AMZ_TARGET") else "403 Forbidden"
+        kind = "application/x-amz-json-1.1"
+    data = text.encode()
+    headers = [("Content-Type", kind), ("Content-Length", str(len(data))), ("x-amzn-ErrorType", code)]
+    start_response(status, [*headers, ("x-amzn-RequestId", str(uuid.uuid4()))])
     return [data]
 
 

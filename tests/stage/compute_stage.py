@@ -73,10 +73,9 @@ def make_function(context: StageContext, source: str, **settings: Any) -> str:
     context.client("lambda").create_function(
         FunctionName=name,
         Runtime="python3.13",
-        Role=ROLE,
         Handler="handler.lambda_handler",
         Code={"ZipFile": zip_of({"handler.py": source})},
-        **{"Timeout": 10, "MemorySize": 256, **settings},
+        **{"Role": ROLE, "Timeout": 10, "MemorySize": 256, **settings},
     )
     return name
 
