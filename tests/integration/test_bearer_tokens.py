@@ -51,26 +51,25 @@ def test_a_token_of_the_pool_is_taken_and_its_claims_are_handed_on_as_text(issue
     assert verify_bearer(f"bearer {token_of(issuer, client_id=None, aud=[CLIENT])}", issuer, [CLIENT])
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"exp": 1},
-        {"exp": None},
-        {"exp": "soon"},
-        {"iat": int(time.time()) + 3_600},
-        {"nbf": int(time.time()) + 3_600},
-        {"client_id": "client-2"},
-        {"client_id": None},
-        {"aud": "client-2"},  # `aud` goes before `client_id`
-        {"iss": "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_other"},
-        {"key": STRANGER},
-        {"header": {"kid": "another"}},
-    ],
-    ids=str,
+WRONG = (
+    {"exp": 1},
+    {"exp": None},
+    {"exp": "soon"},
+    {"iat": int(time.time()) + 3_600},
+    {"nbf": int(time.time()) + 3_600},
+    {"client_id": "client-2"},
+    {"client_id": None},
+    {"aud": "client-2"},  # `aud` goes before `client_id`
+    {"iss": "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_other"},
+    {"key": STRANGER},
+    {"header": {"kid": "another"}},
 )
-def test_a_token_that_is_wrong_in_one_thing_is_refused(issuer, wrong):
-    with pytest.raises(TokenRefusedError, match="invalid_token"):
-        verify_bearer(f"Bearer {token_of(issuer, **wrong)}", issuer, [CLIENT])
+
+
+def test_a_token_that_is_wrong_in_one_thing_is_refused(issuer):
+    for wrong in WRONG:
+        with pytest.raises(TokenRefusedError, match="invalid_token"):
+            verify_bearer(f"Bearer {token_of(issuer, **wrong)}", issuer, [CLIENT])
 
 
 def test_a_token_whose_claims_were_changed_is_refused(issuer):
@@ -95,12 +94,10 @@ def test_a_token_without_a_signature_or_signed_with_the_public_key_is_refused(is
             verify_bearer(f"Bearer {token}", issuer, [CLIENT])
 
 
-@pytest.mark.parametrize(
-    "header", ["", "Bearer ", "Bearer x", "Bearer a.b.c", "Basic dTpw", "Bearer " + "A" * 9_000, "é"]
-)
-def test_what_is_no_token_is_refused(issuer, header):
-    with pytest.raises(TokenRefusedError):
-        verify_bearer(header, issuer, [CLIENT])
+def test_what_is_no_token_is_refused(issuer):
+    for header in ("", "Bearer ", "Bearer x", "Bearer a.b.c", "Basic dTpw", "Bearer " + "A" * 9_000, "é"):
+        with pytest.raises(TokenRefusedError):
+            verify_bearer(header, issuer, [CLIENT])
 
 
 def test_a_token_without_the_routes_scope_is_told_apart(issuer):
