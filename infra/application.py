@@ -14,6 +14,7 @@ from infra.stacks.fhir_api import FhirApiStack
 from infra.stacks.identity import IdentityStack
 from infra.stacks.intake import IntakeStack
 from infra.stacks.network import NetworkStack
+from infra.stacks.release import ReleaseStack
 from infra.stacks.storage import StorageStack
 from infra.stacks.workflow import WorkflowStack
 from infra.stages import StageConfig
@@ -34,6 +35,16 @@ def add_stacks(app: App, stage: StageConfig, *, account: str, region: str) -> li
         app, stage=stage, names=names, storage=storage, catalog=catalog, network=network, workflow=workflow
     )
     api = ApiStack(app, stage=stage, names=names, storage=storage, catalog=catalog, network=network, intake=intake)
+    release = ReleaseStack(
+        app,
+        stage=stage,
+        names=names,
+        storage=storage,
+        identity=identity,
+        catalog=catalog,
+        network=network,
+        workflow=workflow,
+    )
     fhir = FhirApiStack(
         app,
         stage=stage,
@@ -51,9 +62,19 @@ def add_stacks(app: App, stage: StageConfig, *, account: str, region: str) -> li
     }
     access = AccessStack(app, stage=stage, names=names, storage=storage, writers=writers)
     alarms = AlarmsStack(
-        app, stage=stage, names=names, compute=compute, workflow=workflow, intake=intake, api=api, fhir=fhir
+        app,
+        stage=stage,
+        names=names,
+        compute=compute,
+        workflow=workflow,
+        intake=intake,
+        api=api,
+        release=release,
+        fhir=fhir,
     )
-    stacks: list[Stack] = [storage, identity, catalog, network, compute, workflow, intake, api, fhir, access, alarms]
+    stacks: list[Stack] = [
+        *(storage, identity, catalog, network, compute, workflow, intake, api, release, fhir, access, alarms)
+    ]
     for earlier, later in pairwise(stacks):
         later.add_stack_dependency(earlier)
     return stacks

@@ -25,6 +25,13 @@ class Names:
     def log_group(self, kind: str, name: str) -> str:
         return f"/strandline/{self.stage}/{kind}/{name}"
 
+    def role_of(self, function: str) -> str:
+        """The name of the role of a function that policies of other stacks name."""
+        return self.of(f"{function}-role")
+
+    def role_arn(self, function: str) -> str:
+        return f"arn:aws:iam::{self.account}:role/{self.role_of(function)}"
+
     def arn(self, service: str, resource: str) -> str:
         return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
 

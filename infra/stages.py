@@ -135,6 +135,8 @@ class StageConfig:
     function_runtime: FunctionRuntime = _CLOUD_RUNTIME
     reserved_concurrency: int | None = None
     """Set where the account's quota is known to bear it: a new account may run ten functions at once in all."""
+    release_policy: str = "three_persons"
+    """Who has to sign before anything leaves: a name in strandline/trust/release_policies.json."""
     alarm_email: str | None = None
     fixed_account: str | None = None
     fixed_region: str | None = None
@@ -161,6 +163,7 @@ STAGES: Mapping[str, StageConfig] = {
         calling_side_by_side=max(2, os.cpu_count() or 2),
         jobs_run_in_images=False,
         sites=_MADE_UP_SITES,
+        release_policy="two_persons",
         job_sizes=_LOCAL_SIZES,
         function_runtime=FunctionRuntime(python=f"{sys.version_info.major}.{sys.version_info.minor}", platform=None),
         fixed_account="123456789012",
@@ -176,6 +179,7 @@ STAGES: Mapping[str, StageConfig] = {
         incomplete_after_s=24 * 3600,
         cpu_vcpus_max=64,
         sites=_MADE_UP_SITES,
+        release_policy="two_persons",
     ),
     "qa": StageConfig(
         name="qa",

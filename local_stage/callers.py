@@ -8,9 +8,11 @@ state machines work under keys of their own roles.
 import json
 import logging
 import re
+import secrets
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -19,18 +21,24 @@ from typing import Any, Final
 from xml.sax.saxutils import escape
 
 from moto.iam.models import iam_backends
+from moto.kms.exceptions import NotFoundException
 from moto.sts.exceptions import STSClientError
 from moto.sts.models import STSBackend, sts_backends
 
+from local_stage import principals
 from local_stage.context import ACCOUNT, StageContext
 from local_stage.replacing import replace
-from local_stage.request_actions import ANY, FindWorkgroup, actions_of, signed_by
+from local_stage.request_actions import ANY, Action, FindWorkgroup, actions_of, signed_by
 
 _log = logging.getLogger(__name__)
 
 _TEMPORARY: Final = "ASIA"
 _JSON_SERVICES: Final = frozenset({"lambda", "batch"})
 _KEYS_LAST: Final = timedelta(days=30)
+_READING: Final = frozenset({"s3:GetObject", "s3:GetObjectVersion", "kms:Decrypt", "kms:GenerateDataKey"})
+_OF_SERVICES: Final = secrets.token_hex(16)
+"""What nobody but a service of this process says when it takes on a role."""
+
 _issuing = threading.Lock()
 _keys_by_role: dict[str, "RoleKeys"] = {}
 
@@ -38,7 +46,7 @@ WsgiApp = Callable[[Any, Any], Iterable[bytes]]
 
 
 def install(context: StageContext) -> None:
-    """Let nobody take on a role that is not there: moto hands out keys for any name."""
+    """Let nobody take on a role that is not there, or is a service's: moto hands out keys for any name."""
     del context
     stop()
     replace(STSBackend, "assume_role", _checking_role(STSBackend.assume_role))
@@ -89,7 +97,7 @@ def keys_of(role_arn: str) -> RoleKeys | None:
                 role_arn=role_arn,
                 policy="",
                 duration=int(_KEYS_LAST.total_seconds()),
-                external_id="",
+                external_id=_OF_SERVICES,
             )
             expires = made.expiration.replace(tzinfo=UTC)
             keys = RoleKeys(made.access_key_id, made.secret_access_key, made.session_token, expires)
@@ -169,6 +177,8 @@ class RoleFront:
         except UnknownKeyError:
             return _refuse(environ, start_response, "UnrecognizedClientException", "The security token is invalid.")
         signed = signed_by(environ)
+        if signed and (refused := principals.denied(self._guarded(environ, signed.service), _arn_of(caller))):
+            return _refuse(environ, start_response, "AccessDeniedException", _not_authorized(*refused, caller))
         if caller is None or signed is None:
             return self._app(environ, start_response)
         asked = actions_of(environ, signed.service, self._find_workgroup)
@@ -178,21 +188,46 @@ class RoleFront:
         if denied or not asked:
             action, resource = denied[0] if denied else ("what is not known here", "it")
             _log.warning("%s was refused %s on %s", caller.role, action, resource)
-            says = f"User: {caller.arn} is not authorized to perform: {action} on resource: {resource}"
-            return _refuse(environ, start_response, "AccessDeniedException", says)
+            return _refuse(environ, start_response, "AccessDeniedException", _not_authorized(action, resource, caller))
         return self._app(environ, start_response)
+
+    def _guarded(self, environ: Any, service: str) -> list[Action]:
+        """Return what a request does that a policy may leave to one role: changing objects, signing with a key."""
+        if service == "s3" and environ["REQUEST_METHOD"] in {"PUT", "POST", "DELETE"}:
+            return [one for one in actions_of(environ, service, self._find_workgroup) if one[0] not in _READING]
+        if environ.get("HTTP_X_AMZ_TARGET") == "TrentService.Sign":
+            with suppress(NotFoundException):  # the service says so
+                return actions_of(environ, service, self._find_workgroup)
+        return []
+
+
+def _arn_of(caller: Caller | None) -> str:
+    return caller.arn if caller else principals.ROOT
+
+
+def _not_authorized(action: str, resource: str, caller: Caller | None) -> str:
+    return f"User: {_arn_of(caller)} is not authorized to perform: {action} on resource: {resource}"
 
 
 def _checking_role(original: Callable[..., Any]) -> Callable[..., Any]:
     def assume_role(self: STSBackend, **asked: Any) -> Any:
-        arn = str(asked["role_arn"])
-        if not any(role.arn == arn for role in list(iam_backends[ACCOUNT]["aws"].roles.values())):
+        arn, of_services = str(asked["role_arn"]), asked.get("external_id") == _OF_SERVICES
+        roles = list(iam_backends[ACCOUNT]["aws"].roles.values())
+        if not any(role.arn == arn and (of_services or _is_of_people(role)) for role in roles):
             raise STSClientError(
                 "AccessDenied", f"User is not authorized to perform: sts:AssumeRole on resource: {arn}"
             )
         return original(self, **asked)
 
     return assume_role
+
+
+def _is_of_people(role: Any) -> bool:
+    """Return whether a role is not one of services alone, by its trust policy: those nobody takes on by STS."""
+    document = role.assume_role_policy_document
+    found = (json.loads(document) if isinstance(document, str) else document).get("Statement", [])
+    statements = found if isinstance(found, list) else [found]
+    return not statements or any(set(one.get("Principal", {})) != {"Service"} for one in statements)
 
 
 def _refuse(environ: Any, start_response: Any, code: str, message: str) -> Iterable[bytes]:

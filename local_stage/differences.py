@@ -36,7 +36,9 @@ _KNOWN = (
         "service does in a role's name (logs, network interfaces, queues of functions, keys of tables) is not judged. "
         "Whoever else asks may do everything",
     ),
-    Difference("STS", "a role's trust policy says who may assume it", "anybody may assume any role that exists"),
+    Difference(
+        "STS", "a role's trust policy says who may assume it", "anybody may assume any role that is not a service's"
+    ),
     Difference(
         "Lake Formation",
         "grants of several kinds on one table add up",
@@ -50,7 +52,12 @@ _KNOWN = (
     Difference(
         "KMS", "data is encrypted with the key", "keys exist and rotate on paper; objects lie on disk as they are"
     ),
-    Difference("S3", "bucket policies with conditions decide", "only statements without a condition decide"),
+    Difference(
+        "S3 and KMS",
+        "policies of buckets and keys decide with every condition",
+        "statements without a condition decide, and those that deny an action to all but a role (aws:PrincipalArn)",
+    ),
+    Difference("Cognito", "SRP, hosted sign-in, federation, e-mail and SMS", "passwords and codes of authenticators"),
     Difference("S3", "lifecycle rules move and expire objects", "rules are kept and shown; nothing moves or expires"),
     Difference("S3", "access logs are written", "none are written"),
     Difference("S3", "a copy of a multipart object has a new ETag", "it keeps the ETag of its source"),

@@ -16,6 +16,7 @@ LANDING_PREFIX = "submissions/"
 REFERENCE_PREFIX = "references/"
 COHORT_PREFIX = "cohorts/"
 EXPORT_PREFIX = "exports/"
+RELEASE_PREFIX = "releases/"
 _SUBMISSION_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _COHORT_ID = re.compile(r"[0-9a-f]{24}")
 _SAMPLE_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.)){0,62}")
@@ -235,6 +236,24 @@ def export_key(job_id: str, resource_type: str, number: int) -> str:
     'exports/0f/Patient.0001.ndjson'
     """
     return f"{EXPORT_PREFIX}{job_id}/{resource_type}.{number:04d}.ndjson"
+
+
+def release_prefix(submission_id: str, version: int) -> str:
+    """Return what every key of one version of a release begins with, in the delivery bucket.
+
+    >>> release_prefix("s-1", 2)
+    'releases/s-1/0002/'
+    """
+    return f"{RELEASE_PREFIX}{_folder(submission_id).removeprefix(LANDING_PREFIX)}{version:04d}/"
+
+
+def release_execution(submission_id: str, version: int) -> str:
+    """Return the name of the execution of the release workflow that takes one version to its end.
+
+    >>> release_execution("s-1", 2)
+    's-1.v2'
+    """
+    return f"{submission_id}.v{version}"
 
 
 def reference_key(name: str, version: str, file_name: str) -> str:

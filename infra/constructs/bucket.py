@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -65,6 +66,22 @@ class PrivateBucket(Construct):
             "there is no copy in a second region yet; versions and retention protect the data within this one",
         )
         self.data = DataBucket(name=name, key=key)
+
+    def leave_writing_to(self, role_arn: str) -> None:
+        """Deny putting, tagging and deleting objects to everybody but one role, whatever other policies allow."""
+        self.bucket.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="OneRoleWrites",
+                effect=iam.Effect.DENY,
+                principals=[iam.AnyPrincipal()],
+                actions=[
+                    *("s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject", "s3:DeleteObjectVersion"),
+                    *("s3:PutObjectRetention", "s3:PutObjectLegalHold", "s3:BypassGovernanceRetention"),
+                ],
+                resources=[self.bucket.arn_for_objects("*")],
+                conditions={"ArnNotEquals": {"aws:PrincipalArn": role_arn}},
+            )
+        )
 
 
 class AccessLogBucket(Construct):

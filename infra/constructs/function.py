@@ -92,6 +92,7 @@ class PlatformFunction(Construct):
         reads_sequences: bool = False,
         memory_mib: int = 512,
         timeout_s: int = 60,
+        role_name: str | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         log_group = encrypted_log_group(self, "Logs", name=names.log_group("functions", name), key=key, stage=stage)
@@ -99,6 +100,7 @@ class PlatformFunction(Construct):
             self,
             "Execution",
             service="lambda.amazonaws.com",
+            name=role_name,
             permissions=[
                 *permissions,
                 *write_logs(names.arn("logs", f"log-group:{names.log_group('functions', name)}")),

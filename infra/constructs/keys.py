@@ -7,6 +7,9 @@ from constructs import Construct
 
 from infra.names import Names
 
+SIGNS_RELEASES = "sign_release"
+"""The function that alone signs releases."""
+
 
 class DataKeys(Construct):
     """Rotating keys for patients' data, the lake, references, the audit trail and operations.
@@ -31,7 +34,31 @@ class DataKeys(Construct):
             key_usage=kms.KeyUsage.SIGN_VERIFY,
             removal_policy=RemovalPolicy.RETAIN,
         )
+        self.release_signing = self._release_signing(names)
         self._let_services_write(names)
+
+    def _release_signing(self, names: Names) -> kms.Key:
+        """The key of electronic signatures. Whatever else a role may do, one function alone signs with it."""
+        key = kms.Key(
+            self,
+            "ReleaseSigning",
+            alias=f"strandline/{names.stage}/release-signing",
+            description=f"Strandline {names.stage}: signs releases for persons; its public half verifies them anywhere",
+            key_spec=kms.KeySpec.ECC_NIST_P256,
+            key_usage=kms.KeyUsage.SIGN_VERIFY,
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+        key.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="OneFunctionSigns",
+                effect=iam.Effect.DENY,
+                principals=[iam.AnyPrincipal()],
+                actions=["kms:Sign"],
+                resources=["*"],
+                conditions={"ArnNotEquals": {"aws:PrincipalArn": names.role_arn(SIGNS_RELEASES)}},
+            )
+        )
+        return key
 
     def _key(self, construct_id: str, names: Names, description: str) -> kms.Key:
         return kms.Key(

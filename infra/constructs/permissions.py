@@ -126,6 +126,11 @@ def sign_with(key: kms.IKey) -> list[Permission]:
     return [Permission(actions=["kms:Sign", "kms:GetPublicKey"], resources=[key.key_arn])]
 
 
+def read_public_key(key: kms.IKey) -> list[Permission]:
+    """Read the public half of a key, which verifies."""
+    return [Permission(actions=["kms:GetPublicKey"], resources=[key.key_arn])]
+
+
 def maintain_tables(names: Names) -> list[Permission]:
     """Read and commit to the lake's tables: an Iceberg commit is an update of the Glue table."""
     return [

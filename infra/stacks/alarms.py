@@ -13,6 +13,7 @@ from infra.stacks.compute import ComputeStack
 from infra.stacks.fhir_api import FhirApiStack
 from infra.stacks.intake import IntakeStack
 from infra.stacks.part import PartStack
+from infra.stacks.release import ReleaseStack
 from infra.stacks.workflow import WorkflowStack
 from infra.stages import StageConfig
 
@@ -33,6 +34,7 @@ class AlarmsStack(PartStack):
         intake: IntakeStack,
         api: ApiStack,
         fhir: FhirApiStack,
+        release: ReleaseStack,
     ) -> None:
         super().__init__(scope, "alarms", stage=stage, names=names, contents="alarms")
         self._names = names
@@ -51,7 +53,15 @@ class AlarmsStack(PartStack):
             threshold=_OLDEST_MESSAGE_S,
         )
         self._watch_workflows(workflow, period)
-        for function in (*intake.functions, *workflow.functions.values(), api.function, *fhir.functions):
+        self._alarm(
+            "ReleasesFailed",
+            release.workflow.state_machine.metric_failed(period=period, statistic="Sum"),
+            "A release was refused, withdrawn or not signed in time: nothing of it was delivered; see the audit log",
+        )
+        for function in (
+            *(*intake.functions, *workflow.functions.values(), api.function),
+            *(*release.functions.values(), *fhir.functions),
+        ):
             self._alarm(
                 f"{function.name.title().replace('_', '')}Errors",
                 function.function.metric_errors(period=period, statistic="Sum"),

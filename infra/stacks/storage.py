@@ -39,6 +39,9 @@ _PASSING_COHORT_PARTS = s3.LifecycleRule(
     id="passing-cohort-parts-expire", prefix="cohorts/", tag_filters=dict([PASSING_TAG]), expiration=Duration.days(7)
 )
 
+DELIVERS = "deliver_release"
+"""The function that alone writes what leaves the platform."""
+
 
 _EXPORTS = s3.LifecycleRule(id="bulk-exports-expire", prefix="exports/", expiration=Duration.days(1))
 
@@ -72,7 +75,13 @@ class StorageStack(PartStack):
             lifecycle=[_ALIGNED_READS_TIER, _PASSING_PARTS, _PASSING_COHORT_PARTS, _EXPORTS, _superseded_after(30)],
         )
         self.lake = self._bucket("Lake", self.keys.lake, lifecycle=[_query_results(), _superseded_after(30)])
-        self.delivery = self._bucket("Delivery", self.keys.patients, sends_events=True)
+        self.delivery = self._bucket(
+            "Delivery",
+            self.keys.patients,
+            lock=_lock(stage, stage.audit_retention_days),
+            sends_events=True,
+            written_by=names.role_arn(DELIVERS),
+        )
         self.audit = self._bucket("Audit", self.keys.audit, lock=_lock(stage, stage.audit_retention_days))
 
     def _bucket(
@@ -83,6 +92,7 @@ class StorageStack(PartStack):
         lifecycle: list[s3.LifecycleRule] | None = None,
         lock: s3.ObjectLockRetention | None = None,
         sends_events: bool = False,
+        written_by: str | None = None,
     ) -> DataBucket:
         private = PrivateBucket(
             self,
@@ -94,6 +104,8 @@ class StorageStack(PartStack):
             lock=lock,
             sends_events=sends_events,
         )
+        if written_by:
+            private.leave_writing_to(written_by)
         CfnOutput(self, f"{purpose}Bucket", value=private.bucket.bucket_name)
         return private.data
 

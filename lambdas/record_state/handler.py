@@ -1,7 +1,11 @@
-"""Move a submission to its next state, with the change and its reason in the same transaction."""
+"""Move a submission to its next state, with the change and its reason in the same transaction.
+
+What is released, amended or withdrawn is none of its business: `deliver_release` moves that, with signatures verified.
+"""
 
 from datetime import UTC, datetime
 from functools import cache
+from typing import Literal
 
 import boto3
 from aws_lambda_powertools.metrics import MetricUnit
@@ -19,7 +23,9 @@ class StateMove(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=Tru
     """What the state machine asks for."""
 
     submission_id: str
-    state: SubmissionState
+    state: Literal[
+        SubmissionState.VALIDATING, SubmissionState.ANALYSING, SubmissionState.LOADED, SubmissionState.IN_REVIEW
+    ]
     reason: str
 
 

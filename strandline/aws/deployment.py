@@ -11,6 +11,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from strandline.aws.audit_entries import waiting_entry
 from strandline.aws.cohorts import CohortsTable
 from strandline.aws.executions import ValidationAhead, Workflow
 from strandline.aws.forecasting import PastRuns
@@ -22,8 +23,9 @@ from strandline.aws.objects import S3Objects
 from strandline.aws.quarantine import Quarantine
 from strandline.aws.queries import AthenaQueries
 from strandline.aws.storage_costs import StorageCosts
-from strandline.aws.submissions import SubmissionsTable
+from strandline.aws.submissions import SubmissionRecord, SubmissionsTable
 from strandline.errors import RejectedInputError
+from strandline.journey import SubmissionState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,10 +38,12 @@ if TYPE_CHECKING:
     from strandline.aws.health_lake import HealthLakeImports
     from strandline.aws.lake import Lake
     from strandline.aws.lake_loading import LakePlace
+    from strandline.aws.people import People
+    from strandline.aws.release_calls import ReleaseCalls
     from strandline.aws.tokens import UserPool
     from strandline.fhir.served.access import Caller
 
-_PARTS: Final = ("storage", "identity", "catalog", "compute", "workflow", "intake", "api", "fhir-api")
+_PARTS: Final = ("storage", "identity", "catalog", "compute", "workflow", "intake", "api", "release", "fhir-api")
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +231,42 @@ class Deployment:
         from strandline.aws.audit_trail import SigningKey  # noqa: PLC0415 - as above
 
         return SigningKey(self._endpoint.client("kms"), f"alias/strandline/{self.stage}/audit-signing")
+
+    @cached_property
+    def user_admin(self) -> "People":
+        """The people of the stage, as an administrator and as each of them sees them."""
+        from strandline.aws.people import People  # noqa: PLC0415 - as above
+
+        idp = self._endpoint.client("cognito-idp")
+        return People(idp, self.outputs["UserPoolId"], self.outputs["UserPoolClientId"])
+
+    @cached_property
+    def release_calls(self) -> "ReleaseCalls":
+        """The functions of the release workflow, and what is known of releases."""
+        from strandline.aws.release_calls import ReleaseCalls  # noqa: PLC0415 - as above
+        from strandline.aws.releases import Releases  # noqa: PLC0415 - as above
+
+        sign, deliver = self.outputs["SignReleaseFunction"], self.outputs["DeliverReleaseFunction"]
+        return ReleaseCalls(self._endpoint.client("lambda"), sign, deliver, Releases(*self.submissions.place))
+
+    @cached_property
+    def release_key(self) -> "SigningKey":
+        """The key that signs releases."""
+        from strandline.aws.audit_trail import SigningKey  # noqa: PLC0415 - as above
+
+        return SigningKey(self._endpoint.client("kms"), f"alias/strandline/{self.stage}/release-signing")
+
+    def note_change(self, record: str, why: str) -> None:
+        """Put a change of the configuration by whoever calls into the audit log."""
+        now = datetime.now(UTC)
+        table = self.outputs["SubmissionsTable"]
+        entry = waiting_entry(table, "CONFIGURED", record, who=self.caller(), role="admin", why=why, now=now)
+        self.submissions.transact([entry])
+
+    def in_review(self) -> "list[SubmissionRecord]":
+        """Return the submissions that may have a release in review, longest unchanged first."""
+        states = (SubmissionState.IN_REVIEW, SubmissionState.RELEASED, SubmissionState.AMENDED)
+        return [record for state in states for record in self.submissions.list_by_state(state)]
 
     @cached_property
     def intake(self) -> Intake:

@@ -155,6 +155,49 @@ class FhirExportSettings(_Settings):
     analysis_bucket: str
 
 
+class ReleaseOpeningSettings(_Settings):
+    """Of `open_release`."""
+
+    submissions_table: str
+    release_arn: str
+
+
+class ReleaseSettings(_Settings):
+    """Of `prepare_release`. `release_policy` names who has to sign."""
+
+    submissions_table: str
+    analysis_bucket: str
+    release_policy: str
+
+
+class AwaitingSettings(_Settings):
+    """Of `await_signatures`."""
+
+    submissions_table: str
+
+
+class SigningSettings(_Settings):
+    """Of `sign_release`. A sign-in counts for `sign_in_lasts_s`; `user_pool_clients` are parted by commas."""
+
+    submissions_table: str
+    release_arn: str
+    release_policy: str
+    release_signing_key: str
+    user_pool_id: str
+    user_pool_clients: str
+    sign_in_lasts_s: int = Field(gt=0)
+
+
+class DeliveringSettings(_Settings):
+    """Of `deliver_release`."""
+
+    submissions_table: str
+    analysis_bucket: str
+    delivery_bucket: str
+    release_policy: str
+    release_signing_key: str
+
+
 class JobSettings(_Settings):
     """Of every Batch job. `threads` equals its vCPUs; `code_version` is a digest of the image's content."""
 

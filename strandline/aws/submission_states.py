@@ -126,8 +126,9 @@ class SubmissionStates(SubmissionItems):
         why: str,
         now: datetime,
         cause: Cause | None = None,
+        also: "Sequence[TransactWriteItemTypeDef]" = (),
     ) -> SubmissionRecord:
-        """Move a submission to `state` and write the change beside it in one transaction.
+        """Move a submission to `state` and write the change beside it, and what `also` says, in one transaction.
 
         Moving to where it stands already changes nothing, so that a step may run twice; a failure for another cause
         than the one before is a change.
@@ -147,7 +148,8 @@ class SubmissionStates(SubmissionItems):
                 raise RejectedInputError(
                     "move_not_allowed", f"submission {submission_id} is {current.state} and cannot become {state}"
                 )
-            if self.transact(self._move_items(current, state, who=who, why=why, now=now, cause=cause)):
+            items = self._move_items(current, state, who=who, why=why, now=now, cause=cause)
+            if self.transact([*items, *also]):
                 moved = self.get(submission_id)
                 if moved is not None:
                     return moved

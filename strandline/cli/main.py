@@ -43,6 +43,8 @@ COMMANDS: Final = {  # command to module and function; only the asked one is imp
     "cohort": ("cohort", "app"),
     "lineage": ("lineage", "lineage"),
     "audit": ("audit", "app"),
+    "release": ("release", "app"),
+    "user": ("user", "app"),
 }
 
 

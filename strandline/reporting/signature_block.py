@@ -1,4 +1,8 @@
-"""The signatures on a report: in the place of the line that says it is a draft. Source: 21 CFR 11.50(b)."""
+"""The signatures at the head of a report that was built without them, in the place of the words that say so.
+
+The report is not built anew: what was signed stays as it is, byte by byte, around the signatures. Source: 21 CFR
+11.50(b).
+"""
 
 import re
 from collections.abc import Sequence
@@ -9,11 +13,8 @@ from typing import Final
 
 from strandline.errors import RejectedInputError
 
-_DRAFT: Final = re.compile(r'<div class="draft"[^>]*>[^<]*</div>\n?')
-_STYLE: Final = (
-    ".signatures{border:2px solid;border-radius:4px;margin:1rem;padding:.5rem 1rem;overflow-wrap:anywhere}"
-    ".signatures td,.signatures th{text-align:left;padding:.2rem .8rem .2rem 0;vertical-align:top}"
-)
+_BANNER: Final = re.compile(r'<div class="draft" role="note">[^<]*</div>')
+_HEAD: Final = "<main>\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +39,27 @@ class SignedVersion:
 
 
 def print_signatures(report: str, version: SignedVersion, signatures: Sequence[PrintedSignature]) -> str:
-    """Return the report with its signatures in the place of the words that call it a draft.
+    """Return the report with its signatures.
 
     Raises:
-        RejectedInputError: `report_not_a_draft`, where there is not one such place.
+        RejectedInputError: `report_not_a_draft`, where the report does not have each of the two places once.
     """
-    if len(_DRAFT.findall(report)) != 1 or report.count("</style>") != 1:
+    if len(_BANNER.findall(report)) != 1 or report.count(_HEAD) != 1 or not signatures:
         raise RejectedInputError("report_not_a_draft", "the report has no place for signatures: build it anew")
-    report = report.replace("</style>", f"{_STYLE}</style>")
-    block = _block(version, signatures)
-    return _DRAFT.sub(lambda _: block, report)
+    banner, block = _banner(signatures[-1]), _block(version, signatures)
+    return _BANNER.sub(lambda _: banner, report).replace(_HEAD, f"{_HEAD}{block}\n")
+
+
+def _banner(last: PrintedSignature) -> str:
+    says = f"Signed by {last.printed_name} ({last.meaning}), {last.signed_at.strftime('%Y-%m-%d %H:%M')} UTC."
+    return f'<div class="draft is-signed" role="note">{escape(says)}</div>'
 
 
 def _block(version: SignedVersion, signatures: Sequence[PrintedSignature]) -> str:
     rows = "\n".join(
         f'<tr><th scope="row">{escape(one.printed_name)}</th><td>{escape(one.user_name)}</td>'
-        f"<td>{escape(one.meaning)}</td><td>{one.signed_at.strftime('%Y-%m-%d %H:%M:%S')} UTC</td></tr>"
+        f"<td>{escape(one.meaning)}</td>"
+        f'<td class="nowrap">{one.signed_at.strftime("%Y-%m-%d %H:%M:%S")}</td></tr>'
         for one in signatures
     )
     amends = (
@@ -62,9 +68,11 @@ def _block(version: SignedVersion, signatures: Sequence[PrintedSignature]) -> st
         else ""
     )
     return (
-        '<section class="signatures" aria-labelledby="signatures">\n<h2 id="signatures">Electronic signatures</h2>\n'
+        '<section aria-labelledby="signatures">\n<h2 id="signatures">Electronic signatures</h2>\n'
         f"<p>Released as version {version.version} of {escape(version.submission_id)}.</p>\n{amends}"
-        '<table><thead><tr><th scope="col">Name</th><th scope="col">User</th><th scope="col">Meaning</th>'
-        f'<th scope="col">Signed at</th></tr></thead>\n<tbody>\n{rows}\n</tbody></table>\n'
-        f"<p>Record SHA-256: <code>{version.sha256}</code></p>\n</section>\n"
+        '<table class="signatures">\n<thead><tr><th scope="col">Name</th><th scope="col">User</th>'
+        '<th scope="col">Meaning</th><th scope="col">Date and time (UTC)</th></tr></thead>\n'
+        f"<tbody>\n{rows}\n</tbody>\n</table>\n"
+        f'<p>SHA-256 of the signed record: <span class="mono">{version.sha256}</span></p>\n'
+        "</section>"
     )

@@ -24,6 +24,7 @@ PARTS = (
     "workflow",
     "intake",
     "api",
+    "release",
     "fhir-api",
     "access",
     "alarms",

@@ -6,7 +6,20 @@ from itertools import pairwise
 from cfnlint.config import ConfigMixIn
 from cfnlint.runner import Runner
 
-PARTS = ("storage", "catalog", "network", "compute", "workflow", "intake", "api", "fhir-api", "access", "alarms")
+PARTS = (
+    "storage",
+    "identity",
+    "catalog",
+    "network",
+    "compute",
+    "workflow",
+    "intake",
+    "api",
+    "release",
+    "fhir-api",
+    "access",
+    "alarms",
+)
 OUTPUTS = {
     "storage": {
         *("LandingBucket", "QuarantineBucket", "ReferencesBucket", "AnalysisBucket"),
@@ -81,7 +94,8 @@ def test_stateful_stacks_refuse_deletion_where_data_is_kept(assemblies):
         if stage != "prod-unacknowledged"
     }
 
-    assert protected == {"local": [], "dev": [], "qa": ["storage", "catalog"], "prod": ["storage", "catalog"]}
+    kept = ["storage", "identity", "catalog"]
+    assert protected == {"local": [], "dev": [], "qa": kept, "prod": kept}
 
 
 def test_cloudformation_lint_has_nothing_to_say_of_any_stage(assemblies):

@@ -15,6 +15,7 @@ DEFINITIONS = {
 }
 SUBMIT_JOB = "arn:aws:states:::batch:submitJob.sync"
 INVOKE = "arn:aws:states:::lambda:invoke"
+INVOKE_AND_WAIT = f"{INVOKE}.waitForTaskToken"
 WHOLE_CALLS = {"CallGatk": "gatk", "CallDeepvariant": "deepvariant", "CallParabricks": "parabricks"}
 STARTED_BEFORE_A_RELEASE = {"render_report"}  # by whoever prepares one: the way of a sample does not wait for it
 
@@ -90,7 +91,7 @@ def test_every_state_has_an_end_or_a_next():
 def test_every_job_state_has_its_image_and_every_function_state_its_folder():
     used = {"Job": set(), "Function": set()}
     for path, task in tasks().items():
-        assert task["Resource"] in {SUBMIT_JOB, INVOKE}, path
+        assert task["Resource"] in {SUBMIT_JOB, INVOKE, INVOKE_AND_WAIT}, path
         parameters = task["Parameters"]
         kind, target = (
             ("Job", parameters["JobDefinition"])

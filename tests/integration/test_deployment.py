@@ -31,6 +31,7 @@ def test_outputs_of_every_stack_lead_to_its_parts(aws):
         "intake": {},
         "api": {},
         "fhir-api": {},
+        "release": {},
     }
     for part, values in outputs.items():
         template = {

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from strandline.errors import RejectedInputError
 from strandline.fhir.bundle import build_bundle
 from strandline.fhir.validation import errors_of, validate_document
+from strandline.reporting.report import build_report
 from strandline.trust.delivery import make_delivery, verify_delivery
 from strandline.trust.heads import name_key
 from strandline.trust.release import FrozenFile, ReleaseRecord, check_reason, parse_record, policies, policy_named
@@ -26,14 +27,13 @@ from strandline.trust.signatures import (
     verify_release,
 )
 from tests.unit.released_bundles import source_of
+from tests.unit.test_report import SOURCE
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 KEY = ec.generate_private_key(ec.SECP256R1())
 PUBLIC = KEY.public_key()
 THREE = policy_named("three_persons")
-REPORT = (
-    b"""<html><style></style><body><div class="draft" role="note">Draft.</div><main>Findings</main></body></html>"""
-)
+REPORT = build_report(SOURCE).encode()
 
 
 def make(message: bytes) -> bytes:
@@ -166,7 +166,8 @@ def test_a_delivery_verifies_with_the_key_alone_and_names_every_signer():
     found = verify_delivery(DELIVERY, PUBLIC, THREE)
     assert [one.statement.user_name for one in found.signatures] == ["author", "reviewer", "approver"]
     report = DELIVERY["report.html"].decode()
-    assert "Draft" not in report
+    for word in ("Draft for", "DRAFT", "For signature", "Not signed"):
+        assert word not in report
     for name in ("Author", "Reviewer", "Approver"):
         assert f"Dr {name} &lt;b&gt;" in report  # the printed name, never as HTML
     assert record().digest in report
@@ -258,3 +259,15 @@ def test_every_policy_asks_for_an_author_first_and_an_approver_last():
         assert policy.release[0] == "author"
         assert policy.release[-1] == policy.withdrawal[-1] == "approver"
         assert len(set(policy.release)) == len(policy.release)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda page: page.replace(b"<main>", b""), lambda page: page + page, lambda page: page[:0]]
+)
+def test_a_report_without_a_place_for_signatures_is_not_delivered(damage):
+    body = damage(REPORT)
+    file = FrozenFile(name="report.html", version_id="v", sha256=sha256(body).hexdigest(), size_bytes=len(body))
+    changed = record(files=(file,))
+    assert refusal(lambda: make_delivery(changed, signed(changed), PUBLIC, {"report.html": body})) == (
+        "report_not_a_draft"
+    )

@@ -1,0 +1,65 @@
+"""Ask for the first version of a submission that has come to review, and start the workflow that takes it on."""
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import boto3
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.parser import event_parser
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, Json
+
+from strandline.aws.release_steps import ReleaseSteps
+from strandline.aws.releases import Releases
+from strandline.aws.settings import ReleaseOpeningSettings
+from strandline.aws.submissions import SubmissionsTable
+from strandline.aws.telemetry import logger, metrics, tracer
+
+
+class Analysis(BaseModel, frozen=True, hide_input_in_errors=True):
+    """The input of an execution that has ended."""
+
+    submission_id: str
+
+
+class Ended(BaseModel, frozen=True, hide_input_in_errors=True):
+    """Of an execution of `sample_to_release`."""
+
+    input: Json[Analysis]
+
+
+class ExecutionEnded(BaseModel, frozen=True, hide_input_in_errors=True):
+    """Step Functions' event, as EventBridge hands it on."""
+
+    detail: Ended
+
+
+@cache
+def settings() -> ReleaseOpeningSettings:
+    """Return the settings; read on the first call."""
+    return ReleaseOpeningSettings.from_env()
+
+
+@cache
+def steps() -> ReleaseSteps:
+    """Return what a step needs; made on the first call."""
+    place = (boto3.client("dynamodb"), settings().submissions_table)
+    return ReleaseSteps(Releases(*place), SubmissionsTable(*place))
+
+
+@cache
+def workflow() -> Any:
+    """Return the client of Step Functions; made on the first call."""
+    return boto3.client("stepfunctions")
+
+
+@logger.inject_lambda_context(clear_state=True)
+@tracer.capture_lambda_handler(capture_response=False)  # responses may name a patient
+@metrics.log_metrics
+@event_parser(model=ExecutionEnded)
+def lambda_handler(event: ExecutionEnded, context: LambdaContext) -> dict[str, bool]:
+    submission_id = event.detail.input.submission_id
+    logger.append_keys(submission_id=submission_id)
+    metrics.add_metric(name="ReleasesOpened", unit=MetricUnit.Count, value=1)
+    return {"opened": steps().open(submission_id, workflow(), settings().release_arn, datetime.now(UTC))}
