@@ -81,6 +81,13 @@ def test_our_own_sheet_says_all_that_a_manifest_takes():
     }
 
 
+def test_a_sheet_says_what_was_ordered_and_whether_its_subject_wants_to_be_told_more():
+    sheet, said = parse("sample,reads_1,reads_2,panel,secondary_findings\ns,a,b,lynch,yes\nt,c,d,,\n")
+    assert said == {}
+    told = [(one.sample.panel, one.sample.secondary_findings) for one in sheet.samples]
+    assert told == [("lynch", "YES"), (None, None)]
+
+
 def test_the_sheets_of_the_sarek_documentation_are_read_or_refused_as_the_workflow_can_take_them():
     sheet, said = parse(SAREK_MINIMAL)
     assert (sheet.dialect, said) == (Dialect.SAREK, {"sheet_patient_kept_back": 1})
@@ -266,6 +273,8 @@ def test_what_is_wrong_with_an_illumina_sheet_has_a_code(before, after, code):
         (b"sample,reads_1,reads_2,sex\ns,a,b,maybe\n", "sheet_value_invalid"),
         (b"sample,reads_1,reads_2,subject\ns,a,b,Meier\n", "sheet_value_invalid"),
         (b"sample,reads_1,reads_2,consent\ns,a,b,withdrawn\n", "sheet_consent_withdrawn"),
+        (b"sample,reads_1,reads_2,panel\ns,a,b,no-such-panel\n", "sheet_value_invalid"),
+        (b"sample,reads_1,reads_2,secondary_findings\ns,a,b,perhaps\n", "sheet_value_invalid"),
         (b"patient,sample,lane,fastq_1,fastq_2,spring_1\np,s,1,,,c.spring\n", "sheet_starts_later"),
         (SAREK.encode() + b"PT00042,s,1,a,b\nPT00042,s,1,a,b\n", "sheet_sample_repeated"),
     ],
