@@ -55,14 +55,14 @@ TABLE_INDEXES = {"by_state": "gsi1", "by_sample": "gsi2", "by_site": "gsi3", "by
 _OBJECT_KEYS = "object keys derive from submission ids or sizes, which are not known when the stack is deployed"
 
 
-def read_objects(bucket: DataBucket, *, prefix: str = "") -> list[Permission]:
-    """Get objects (any version) under `prefix`.
+def read_objects(bucket: DataBucket, *, prefix: str = "", versions: bool = True) -> list[Permission]:
+    """Get objects under `prefix`, of any version where `versions`.
 
     Listing covers the whole bucket: only who may list without condition is told that a missing key is missing.
     """
     return [
         Permission(
-            actions=["s3:GetObject", "s3:GetObjectVersion"],
+            actions=["s3:GetObject", *(["s3:GetObjectVersion"] if versions else [])],
             resources=[f"{bucket.arn}/{prefix}*"],
             wildcard_reason=_OBJECT_KEYS,
         ),
@@ -76,11 +76,11 @@ def list_versions(bucket: DataBucket) -> list[Permission]:
     return [Permission(actions=["s3:ListBucketVersions"], resources=[bucket.arn])]
 
 
-def write_objects(bucket: DataBucket, *, prefix: str = "") -> list[Permission]:
-    """Put objects under `prefix`, whole or in parts; never delete one."""
+def write_objects(bucket: DataBucket, *, prefix: str = "", tags: bool = True) -> list[Permission]:
+    """Put objects under `prefix`, whole or in parts, and with tags where `tags`; never delete one."""
     return [
         Permission(
-            actions=["s3:PutObject", "s3:PutObjectTagging", "s3:AbortMultipartUpload"],
+            actions=["s3:PutObject", *(["s3:PutObjectTagging"] if tags else []), "s3:AbortMultipartUpload"],
             resources=[f"{bucket.arn}/{prefix}*"],
             wildcard_reason=_OBJECT_KEYS,
         ),

@@ -121,9 +121,10 @@ class WorkflowStack(PartStack):
     def _functions(self, storage: StorageStack, catalog: CatalogStack) -> dict[str, PlatformFunction]:
         table = catalog.submissions
         landed = read_objects(storage.landing, prefix=_SUBMISSIONS)
-        references = read_objects(storage.references)
-        analysed = read_objects(storage.analysis, prefix=_SUBMISSIONS)
-        analyses = [*references, *analysed, *write_objects(storage.analysis, prefix=_SUBMISSIONS), *read_items(table)]
+        references = read_objects(storage.references, versions=False)
+        analysed = read_objects(storage.analysis, prefix=_SUBMISSIONS, versions=False)
+        result = write_objects(storage.analysis, prefix=_SUBMISSIONS, tags=False)
+        analyses = [*references, *analysed, *result, *read_items(table)]
         table_name = {"SUBMISSIONS_TABLE": table.name}
         drafts = {"ANALYSIS_BUCKET": storage.analysis.name, "REFERENCES_BUCKET": storage.references.name, **table_name}
         functions = [
@@ -171,7 +172,7 @@ class WorkflowStack(PartStack):
                 },
                 permissions=[
                     *analysed,
-                    *write_objects(storage.analysis, prefix=_SUBMISSIONS),
+                    *result,
                     *read_items(table),
                     *write_items(table),
                 ],
