@@ -39,9 +39,10 @@ def list_permissions(endpoint_url: str, record: Path) -> list[RolePermission]:
     lines = [json.loads(line) for line in record.read_text().splitlines()] if record.exists() else []
     used = {(line["role"], line["action"]) for line in lines if line["allowed"]}
     refused = {(line["role"], line["action"]) for line in lines if not line["allowed"]}
-    granted = {(role, action) for role, documents in _roles(endpoint_url) for action in _actions(documents)}
+    roles = dict(_roles(endpoint_url))
+    granted = {(role, action) for role, documents in roles.items() for action in _actions(documents)}
     found = [RolePermission(*pair, Use.USED if pair in used else Use.NEVER_USED) for pair in granted]
-    return sorted([*found, *(RolePermission(*pair, Use.REFUSED) for pair in refused)])
+    return sorted([*found, *(RolePermission(*pair, Use.REFUSED) for pair in refused if pair[0] in roles)])
 
 
 def _roles(endpoint_url: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:

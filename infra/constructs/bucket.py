@@ -68,7 +68,10 @@ class PrivateBucket(Construct):
         self.data = DataBucket(name=name, key=key)
 
     def leave_writing_to(self, role_arn: str) -> None:
-        """Deny putting, tagging and deleting objects to everybody but one role, whatever other policies allow."""
+        """Deny putting, tagging and deleting objects to everybody but one role, whatever other policies allow.
+
+        A legal hold may be put on what is there: it keeps, and the retention stays when it is lifted.
+        """
         self.bucket.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="OneRoleWrites",
@@ -76,7 +79,7 @@ class PrivateBucket(Construct):
                 principals=[iam.AnyPrincipal()],
                 actions=[
                     *("s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject", "s3:DeleteObjectVersion"),
-                    *("s3:PutObjectRetention", "s3:PutObjectLegalHold", "s3:BypassGovernanceRetention"),
+                    *("s3:PutObjectRetention", "s3:BypassGovernanceRetention"),
                 ],
                 resources=[self.bucket.arn_for_objects("*")],
                 conditions={"ArnNotEquals": {"aws:PrincipalArn": role_arn}},

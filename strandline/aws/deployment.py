@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from strandline.aws.fhir_audit import FhirAudit
     from strandline.aws.fhir_push import Pushing
     from strandline.aws.health_lake import HealthLakeImports
+    from strandline.aws.holds import Holds
     from strandline.aws.lake import Lake
     from strandline.aws.lake_loading import LakePlace
     from strandline.aws.people import People
@@ -120,6 +121,19 @@ class Deployment:
     def delivery(self) -> S3Objects:
         """The bucket of what was released."""
         return self._bucket("DeliveryBucket")
+
+    def bucket_of(self, purpose: str) -> S3Objects:
+        """Return the bucket of a purpose, such as `audit`."""
+        return self._bucket(f"{purpose.title()}Bucket")
+
+    @cached_property
+    def holds(self) -> "Holds":
+        """Legal holds on submissions."""
+        from strandline.aws.holds import Holds  # noqa: PLC0415 - what one command needs
+        from strandline.trust.retention import held_classes  # noqa: PLC0415 - likewise
+
+        buckets = {str(one.bucket): self.bucket_of(one.bucket) for one in held_classes().values()}
+        return Holds(*self.submissions.place, buckets)
 
     @cached_property
     def fhir_pushing(self) -> "Pushing":

@@ -126,6 +126,34 @@ class S3Objects:
                 if found["IsLatest"]:
                     yield ObjectVersion(found["Key"], found["VersionId"], found["Size"], found["LastModified"])
 
+    def hold_versions(self, prefix: str, *, held: bool) -> int:
+        """Put every version of every object under `prefix` under legal hold, or free it, and return how many there are.
+
+        The bucket has to have Object Lock.
+        """
+        count = 0
+        for page in self._client.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=prefix):
+            for found in page.get("Versions", []):
+                self._client.put_object_legal_hold(
+                    Bucket=self.bucket,
+                    Key=found["Key"],
+                    VersionId=found["VersionId"],
+                    LegalHold={"Status": "ON" if held else "OFF"},
+                )
+                count += 1
+        return count
+
+    def lock_of(self) -> tuple[str, int] | None:
+        """Return the mode and the days that a new object of this bucket is locked for; None without Object Lock."""
+        try:
+            found = self._client.get_object_lock_configuration(Bucket=self.bucket)["ObjectLockConfiguration"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ObjectLockConfigurationNotFoundError":
+                return None
+            raise
+        kept = found.get("Rule", {}).get("DefaultRetention", {})
+        return (kept["Mode"], kept.get("Days") or 365 * kept["Years"]) if kept else None
+
     def copy_from(self, source: "S3Objects", found: ObjectVersion, key: str, *, tags: str = "") -> bool:
         """Copy a version of an object within S3, whatever its size, with `tags` and without the source's.
 

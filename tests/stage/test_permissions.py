@@ -15,6 +15,8 @@ from local_stage.permissions import Use
 from tests.stage.compute_stage import invoke, make_function, new_name, running_stage, wait_until
 
 UNUSED = json.loads((Path(__file__).parent / "unused_permissions.json").read_text())
+REFUSED = {("LoadLake", "s3:DeleteObject")}
+"""Where another load commits first, pyiceberg would clear away what its own commit left; no job deletes in the lake."""
 ON_THE_WAY = {  # but not ValidateFiles, which is a function for a small file and a job for a large one
     *("RegisterObject", "CheckIdentity", "PlanCalling", "RecordState", "BuildBundle", "BuildReport"),
     *("AlignReads", "MeasureQuality", "CallVariants", "Annotate", "FilterAndQc", "LoadLake", "SampleToRelease"),
@@ -125,7 +127,7 @@ def test_keys_that_nobody_was_given_open_nothing(stage):
 
 def test_a_sample_on_its_way_is_refused_nothing_and_leaves_unused_what_was_reviewed(analysed):
     found = lifecycle.permissions("local")
-    assert [(short(one.role), one.action) for one in found if one.use is Use.REFUSED] == []
+    assert {(short(one.role), one.action) for one in found if one.use is Use.REFUSED} <= REFUSED
     assert {short(one.role) for one in found if one.use is Use.USED} >= ON_THE_WAY
     unused = {(short(one.role), one.action) for one in found if one.use is Use.NEVER_USED} - {
         (role, action)

@@ -31,7 +31,8 @@ def _known(monkeypatch):
     """The documentation's example key is known here."""
     caller = signatures.SigningCaller(KEY, "arn:aws:iam::123456789012:user/example")
 
-    def find(access_key):
+    def find(access_key, session_token):
+        assert session_token == ""
         if access_key != KEY:
             raise SignatureRefusedError("unknown key")
         return caller, SECRET

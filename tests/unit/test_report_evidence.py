@@ -325,7 +325,7 @@ def printed():
     [
         ("draft", "Draft for review. Not signed, not released: not for clinical use."),
         ("signed", "Signed by Ada Example (approver: I approve), 2026-11-22 08:30 UTC."),
-        ("stamped", "Signed electronically: see the first page"),
+        ("stamped", "Signed by Ada (I approve), 2026-11-22 08:30 UTC."),
         ("laid before signers", "valid only with the electronic signatures of its release."),
     ],
 )
