@@ -58,7 +58,9 @@ def summary(outcomes: Sequence[Outcome]) -> Iterator[dict[str, object]]:
         yield {"contig": contig, "read": read, "written": written}
     for outcome in outcomes:
         if outcome.refusal:
-            yield {"file": outcome.file_number, "refused": outcome.refusal[0], "message": outcome.refusal[1]}
+            code, message = outcome.refusal
+            message = message.replace(outcome.sample_id, "the file")  # which is what a refused file has for a name
+            yield {"file": outcome.file_number, "refused": code, "message": message}
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import pytest
 from benchmarks.lake_on_disk import open_lake
 from strandline.aws.gold_jobs import refresh_changed
 from strandline.aws.lake import Lake
+from strandline.aws.lake_cohort import Outcome, Reconciled
 from strandline.aws.lake_gold import freeze
 from strandline.aws.lake_maintenance import erase_subject
 from tests.integration.conftest import ROOT
@@ -81,3 +82,18 @@ def test_the_job_that_loads_a_cohort_says_what_is_no_source(aws, capsys, source,
     job = load_script(ROOT / "glue_jobs" / "load_cohort.py")
     assert job.main(["--database", "lake", "--reference-build", "GRCh38", "--source", source]) == 65
     assert capsys.readouterr().err.startswith(says)
+
+
+def test_the_job_that_loads_a_cohort_names_neither_samples_nor_files():
+    job = load_script(ROOT / "glue_jobs" / "load_cohort.py")
+    counted = (Reconciled("ANNA", "chr1", 2, 2), Reconciled("ANNA", "chr2", 1, 1))
+    told = [
+        Outcome("ANNA", counted, file_number=1),
+        Outcome("BERT", (Reconciled("BERT", "chr1", 4, 4),), file_number=2),
+        Outcome("CLEO.vcf.gz", (), ("vcf_position", "CLEO.vcf.gz, line 4: POS is not a number"), 3),
+    ]
+    assert list(job.summary(told)) == [
+        {"contig": "chr1", "read": 6, "written": 6},
+        {"contig": "chr2", "read": 1, "written": 1},
+        {"file": 3, "refused": "vcf_position", "message": "the file, line 4: POS is not a number"},
+    ]
