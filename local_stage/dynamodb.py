@@ -1,7 +1,8 @@
 """DynamoDB of the embedded AWS: one request at a time, and a transaction undoes its own writes alone.
 
 moto answers requests at once without a lock, copies the whole table before a transaction, and puts that copy back when
-a condition fails: what any other request wrote in between is gone. It also sorts the whole table for each query.
+a condition fails: what any other request wrote in between is gone. It also sorts the whole table for each query, and
+looks for each of the ten kinds of a value under five names before it writes it.
 Source: "Isolation levels for transactions", DynamoDB developer guide (a transaction is serializable with every other
 read and write of an item).
 """
@@ -13,8 +14,9 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
+from moto.core.serialize import BaseJSONSerializer
 from moto.dynamodb.models import DynamoDBBackend
-from moto.dynamodb.models.dynamo_type import Item
+from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
 
@@ -30,6 +32,8 @@ def install(context: StageContext) -> None:
     replace(DynamoHandler, "call_action", _one_at_a_time(DynamoHandler.call_action))
     replace(DynamoDBBackend, "transact_write_items", _undoing(DynamoDBBackend.transact_write_items))
     replace(Table, "query", _in_one_partition(Table.query))
+    written = BaseJSONSerializer._serialize_type_structure
+    replace(BaseJSONSerializer, "_serialize_type_structure", _values_as_they_are(written))
 
 
 def _one_at_a_time(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -109,3 +113,39 @@ def _in_one_partition(original: Callable[..., Any]) -> Callable[..., Any]:
             self.items = everything
 
     return query
+
+
+def _values_as_they_are(original: Callable[..., None]) -> Callable[..., None]:
+    @wraps(original)
+    def serialize_structure(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
+        plain = _plain_value(value) if shape.name == "AttributeValue" and key else None
+        if plain is None:
+            original(self, serialized, value, shape, key)
+        else:
+            self._default_serialize(serialized, plain, shape, key)
+
+    return serialize_structure
+
+
+def _plain_value(value: Any) -> dict[str, Any] | None:
+    """Return an attribute's value as DynamoDB writes it; None where it holds bytes, or is none, for moto to write."""
+    if isinstance(value, DynamoType):
+        kind, held = value.type, value.value
+    elif isinstance(value, dict) and len(value) == 1:
+        ((kind, held),) = value.items()
+    else:
+        return None
+    match kind:
+        case "S" | "N" if isinstance(held, str):
+            return {kind: held}
+        case "BOOL" | "NULL":
+            return {kind: held}
+        case "SS" | "NS" if all(isinstance(one, str) for one in held):
+            return {kind: list(held)}
+        case "L":
+            values = [_plain_value(one) for one in held]
+            return None if None in values else {kind: values}
+        case "M":
+            named = {name: _plain_value(one) for name, one in held.items()}
+            return None if None in named.values() else {kind: named}
+    return None

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.core.serialize import BaseJSONSerializer
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
@@ -101,6 +102,31 @@ def test_a_transaction_that_holds_writes_all_of_its_items(dynamodb):
     assert sort_keys(dynamodb, "all") == ["a", "b"]
 
 
+KINDS = {
+    "S": ({"S": "text"}, {"S": ""}),
+    "N": ({"N": "-1.50"},),
+    "B": ({"B": b"\x00\xff"},),
+    "sets": ({"SS": ["a", "b"]}, {"NS": ["1", "2"]}, {"BS": [b"a"]}),
+    "others": ({"BOOL": False}, {"BOOL": True}, {"NULL": True}),
+    "L": ({"L": []}, {"L": [{"S": "a"}, {"L": [{"N": "1"}]}, {"M": {"x": {"BOOL": True}}}]}, {"L": [{"B": b"in"}]}),
+    "M": ({"M": {}}, {"M": {"S": {"S": "a name like a kind"}, "b": {"M": {"c": {"B": b"deep"}}}}}),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_values_of_every_kind_come_back_as_they_were_put(dynamodb, kind):
+    """As "AttributeValue" of DynamoDB's API reference tells them; those with bytes are written by moto itself."""
+    item = put("kinds", kind)["Item"] | {f"a{place}": value for place, value in enumerate(KINDS[kind])}
+    dynamodb.put_item(TableName="t", Item=item)
+    found = dynamodb.get_item(TableName="t", Key={name: item[name] for name in ("pk", "sk")})["Item"]
+    asked = {":p": {"S": "kinds"}, ":s": {"S": kind}}
+    queried = dynamodb.query(
+        TableName="t", KeyConditionExpression="pk = :p AND sk = :s", ExpressionAttributeValues=asked
+    )
+    assert found == item
+    assert queried["Items"] == [item]
+
+
 def test_the_parts_of_moto_that_are_replaced_are_as_they_were():
     assert list(inspect.signature(inspect.unwrap(Table.query)).parameters)[:8] == [
         "self", "hash_key", "range_comparison", "range_objs", "limit", "exclusive_start_key", "scan_index_forward",
@@ -111,6 +137,9 @@ def test_the_parts_of_moto_that_are_replaced_are_as_they_were():
         "transact_items",
     ]
     assert list(inspect.signature(inspect.unwrap(DynamoHandler.call_action)).parameters) == ["self"]
+    assert list(inspect.signature(inspect.unwrap(BaseJSONSerializer._serialize_type_structure)).parameters) == [
+        *("self", "serialized", "value", "shape", "key")
+    ]
     source = inspect.getsource(inspect.unwrap(DynamoDBBackend.transact_write_items))
     assert source.count("copy.deepcopy") == 1
     assert "original_table_state[table_name] = copy.deepcopy" in source
