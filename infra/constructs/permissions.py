@@ -109,10 +109,27 @@ def write_items(table: DataTable) -> list[Permission]:
 
 
 def append_items(table: DataTable) -> list[Permission]:
-    """Put items, one or several at a time: what the queue of the audit log takes."""
+    """Put items, one or several at a time."""
     return [
         Permission(actions=["dynamodb:PutItem", "dynamodb:BatchWriteItem"], resources=[table.arn]),
         Permission(actions=["kms:GenerateDataKey", "kms:Decrypt"], resources=[table.key.key_arn]),
+    ]
+
+
+def tell_audit_log(queue: DataTable) -> list[Permission]:
+    """Put entries into the queue of the audit log, and neither see, change nor delete one that waits."""
+    return [
+        Permission(actions=["dynamodb:PutItem"], resources=[queue.arn]),
+        Permission(actions=["kms:GenerateDataKey", "kms:Decrypt"], resources=[queue.key.key_arn]),
+    ]
+
+
+def seal_audit_log(queue: DataTable, log: DataTable) -> list[Permission]:
+    """Take entries out of the queue, and keep how far the log is."""
+    return [
+        Permission(actions=["dynamodb:Query", "dynamodb:BatchWriteItem", "dynamodb:DeleteItem"], resources=[queue.arn]),
+        Permission(actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[queue.key.key_arn, log.key.key_arn]),
+        Permission(actions=["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], resources=[log.arn]),
     ]
 
 

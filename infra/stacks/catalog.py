@@ -1,8 +1,9 @@
-"""Stateful: the submissions table, the lake's tables and who may query them how."""
+"""Stateful: the tables of submissions, of the audit log and of FHIR, the lake's tables and who may query them how."""
 
 from aws_cdk import CfnOutput, CfnResource, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_glue as glue
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from infra.constructs.acknowledgement import acknowledge, in_packs
@@ -17,6 +18,9 @@ from infra.names import Names
 from infra.stacks.part import PartStack
 from infra.stacks.storage import StorageStack
 from infra.stages import StageConfig
+
+_AUDIT_QUEUE = "submissions-audit-queue"
+"""After the table whose changes the entries in it tell: whoever writes the one finds the other by its name."""
 
 
 class CatalogStack(PartStack):
@@ -35,35 +39,21 @@ class CatalogStack(PartStack):
             "catalog",
             stage=stage,
             names=names,
-            contents="submissions and FHIR tables, lake tables and views, query workgroup, questions",
+            contents="submissions, audit and FHIR tables, lake tables and views, query workgroup, questions",
             stateful=True,
         )
         self.submissions = self._submissions(stage, names, storage)
         if stage.keeps_data:
             TableBackup(self, "Backup", names=names, table=self.submissions, key=storage.keys.patients)
+        self.audit_queue = self._audit_queue(stage, names, storage)
+        self.audit_log = self._audit_log(stage, names, storage)
         self.fhir = self._fhir(stage, names, storage)
         self._lake(names, storage)
         self._workgroup(stage, names, storage)
 
     def _submissions(self, stage: StageConfig, names: Names, storage: StorageStack) -> DataTable:
-        name = names.of("submissions")
+        table = self._table("Submissions", names.of("submissions"), storage.keys.patients, stage, expires=True)
         text = dynamodb.AttributeType.STRING
-        table = dynamodb.Table(
-            self,
-            "Submissions",
-            table_name=name,
-            partition_key=dynamodb.Attribute(name="pk", type=text),
-            sort_key=dynamodb.Attribute(name="sk", type=text),
-            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
-            encryption_key=storage.keys.patients,
-            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=True
-            ),
-            time_to_live_attribute="expires_at",
-            deletion_protection=stage.keeps_data,
-            removal_policy=RemovalPolicy.RETAIN,
-        )
         for index, prefix in TABLE_INDEXES.items():
             table.add_global_secondary_index(
                 index_name=index,
@@ -71,35 +61,66 @@ class CatalogStack(PartStack):
                 sort_key=dynamodb.Attribute(name=f"{prefix}sk", type=text),
             )
         CfnOutput(self, "SubmissionsTable", value=table.table_name)
-        return DataTable(name=name, arn=names.arn("dynamodb", f"table/{name}"), key=storage.keys.patients)
+        return self._data_table(names, "submissions", storage.keys.patients)
 
-    def _fhir(self, stage: StageConfig, names: Names, storage: StorageStack) -> DataTable:
-        """What the FHIR API serves. It is made of the deliveries, and can be made of them again."""
-        name = names.of("fhir")
+    def _audit_queue(self, stage: StageConfig, names: Names, storage: StorageStack) -> DataTable:
+        """Where entries of the audit log wait for their place: named after the table whose changes they tell."""
+        table = self._table("AuditQueue", names.of(_AUDIT_QUEUE), storage.keys.patients, stage)
+        acknowledge(
+            table,
+            in_packs("DynamoDBInBackupPlan"),
+            "an entry is here for a minute, until it is in the log; the table recovers to a point in time",
+        )
+        return self._data_table(names, _AUDIT_QUEUE, storage.keys.patients)
+
+    def _audit_log(self, stage: StageConfig, names: Names, storage: StorageStack) -> DataTable:
+        """How far the audit log is, and which object holds which entries: `seal_audit_log` alone writes it."""
+        table = self._table("AuditLog", names.of("audit-log"), storage.keys.audit, stage)
+        acknowledge(
+            table,
+            in_packs("DynamoDBInBackupPlan"),
+            "it can be made again from the bucket's locked objects, and recovers to a point in time",
+        )
+        CfnOutput(self, "AuditLogTable", value=table.table_name)
+        return self._data_table(names, "audit-log", storage.keys.audit)
+
+    @staticmethod
+    def _data_table(names: Names, purpose: str, key: kms.IKey) -> DataTable:
+        name = names.of(purpose)
+        return DataTable(name=name, arn=names.arn("dynamodb", f"table/{name}"), key=key)
+
+    def _table(
+        self, construct_id: str, name: str, key: kms.IKey, stage: StageConfig, *, expires: bool = False
+    ) -> dynamodb.Table:
+        """Make a table of items by `pk` and `sk`; where they expire, `expires_at` says when."""
         text = dynamodb.AttributeType.STRING
-        table = dynamodb.Table(
+        return dynamodb.Table(
             self,
-            "Fhir",
+            construct_id,
             table_name=name,
             partition_key=dynamodb.Attribute(name="pk", type=text),
             sort_key=dynamodb.Attribute(name="sk", type=text),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
-            encryption_key=storage.keys.patients,
+            encryption_key=key,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
-            time_to_live_attribute="expires_at",
+            time_to_live_attribute="expires_at" if expires else None,
             deletion_protection=stage.keeps_data,
             removal_policy=RemovalPolicy.RETAIN,
         )
+
+    def _fhir(self, stage: StageConfig, names: Names, storage: StorageStack) -> DataTable:
+        """What the FHIR API serves. It is made of the deliveries, and can be made of them again."""
+        table = self._table("Fhir", names.of("fhir"), storage.keys.patients, stage, expires=True)
         acknowledge(
             table,
             in_packs("DynamoDBInBackupPlan"),
             "it is made of the deliveries, which are kept, and recovers to a point in time",
         )
         CfnOutput(self, "FhirTable", value=table.table_name)
-        return DataTable(name=name, arn=names.arn("dynamodb", f"table/{name}"), key=storage.keys.patients)
+        return self._data_table(names, "fhir", storage.keys.patients)
 
     def _lake(self, names: Names, storage: StorageStack) -> None:
         database = glue.CfnDatabase(

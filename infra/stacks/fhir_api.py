@@ -12,7 +12,14 @@ from constructs import Construct
 from infra.constructs.acknowledgement import acknowledge
 from infra.constructs.function import Layers, PlatformFunction
 from infra.constructs.log_group import encrypted_log_group
-from infra.constructs.permissions import Permission, append_items, read_items, read_objects, write_objects
+from infra.constructs.permissions import (
+    Permission,
+    append_items,
+    read_items,
+    read_objects,
+    tell_audit_log,
+    write_objects,
+)
 from infra.names import Names
 from infra.stacks.catalog import CatalogStack
 from infra.stacks.identity import IdentityStack
@@ -58,7 +65,7 @@ class FhirApiStack(PartStack):
                 *read_items(catalog.fhir),
                 *append_items(catalog.fhir),
                 Permission(actions=["dynamodb:DeleteItem"], resources=[catalog.fhir.arn]),
-                *append_items(catalog.submissions),
+                *tell_audit_log(catalog.audit_queue),
             ],
             timeout_s=300,
         )
@@ -73,7 +80,7 @@ class FhirApiStack(PartStack):
             [
                 *read_items(catalog.fhir),
                 Permission(actions=["dynamodb:PutItem"], resources=[catalog.fhir.arn]),
-                *append_items(catalog.submissions),
+                *tell_audit_log(catalog.audit_queue),
                 *write_objects(storage.analysis, prefix="exports/"),
             ],
             timeout_s=900,
@@ -88,7 +95,7 @@ class FhirApiStack(PartStack):
             [
                 *read_items(catalog.fhir),
                 Permission(actions=["dynamodb:PutItem"], resources=[catalog.fhir.arn]),
-                *append_items(catalog.submissions),
+                *tell_audit_log(catalog.audit_queue),
                 *read_objects(storage.analysis, prefix="exports/"),
                 Permission(actions=["lambda:InvokeFunction"], resources=[exporting.function.function_arn]),
             ],

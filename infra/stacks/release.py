@@ -16,6 +16,7 @@ from infra.constructs.permissions import (
     read_objects,
     read_public_key,
     sign_with,
+    tell_audit_log,
     write_items,
     write_objects,
 )
@@ -54,7 +55,11 @@ class ReleaseStack(PartStack):
         self._layers = Layers(self, "Layers", stage=stage)
         self.release_arn = names.arn("states", f"stateMachine:{names.of('release')}")
         table = {"SUBMISSIONS_TABLE": catalog.submissions.name}
-        items = [*read_items(catalog.submissions), *write_items(catalog.submissions)]
+        items = [
+            *read_items(catalog.submissions),
+            *write_items(catalog.submissions),
+            *tell_audit_log(catalog.audit_queue),
+        ]
         answer = Permission(
             actions=["states:SendTaskSuccess", "states:SendTaskFailure"],
             resources=[self.release_arn],

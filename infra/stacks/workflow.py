@@ -14,6 +14,7 @@ from infra.constructs.permissions import (
     publish,
     read_items,
     read_objects,
+    tell_audit_log,
     write_items,
     write_objects,
 )
@@ -126,10 +127,11 @@ class WorkflowStack(PartStack):
         result = write_objects(storage.analysis, prefix=_SUBMISSIONS, tags=False)
         analyses = [*references, *analysed, *result, *read_items(table)]
         table_name = {"SUBMISSIONS_TABLE": table.name}
+        tell = tell_audit_log(catalog.audit_queue)
         drafts = {"ANALYSIS_BUCKET": storage.analysis.name, "REFERENCES_BUCKET": storage.references.name, **table_name}
         functions = [
             self._function(
-                "record_state", environment=table_name, permissions=[*read_items(table), *write_items(table)]
+                "record_state", environment=table_name, permissions=[*read_items(table), *write_items(table), *tell]
             ),
             self._function(
                 "validate_files",
@@ -159,6 +161,7 @@ class WorkflowStack(PartStack):
                     *write_objects(storage.quarantine),
                     *read_items(table),
                     *write_items(table),
+                    *tell,
                     *publish(self.alerts.topic_arn, self._key),
                 ],
                 timeout_s=900,

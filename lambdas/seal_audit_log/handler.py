@@ -30,8 +30,8 @@ def settings() -> AuditSettings:
 @cache
 def trail() -> AuditTrail:
     """Return the log; made on the first call."""
-    bucket = S3Objects(boto3.client("s3"), settings().audit_bucket)
-    return AuditTrail(boto3.client("dynamodb"), settings().submissions_table, bucket, settings().audit_log)
+    bucket, tables = S3Objects(boto3.client("s3"), settings().audit_bucket), boto3.client("dynamodb")
+    return AuditTrail(tables, settings().audit_queue_table, settings().audit_log_table, bucket, settings().audit_log)
 
 
 @cache

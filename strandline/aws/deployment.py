@@ -11,7 +11,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from strandline.aws.audit_entries import waiting_entry
+from strandline.aws.audit_entries import queue_beside, waiting_entry
 from strandline.aws.cohorts import CohortsTable
 from strandline.aws.executions import ValidationAhead, Workflow
 from strandline.aws.forecasting import PastRuns
@@ -237,7 +237,10 @@ class Deployment:
         """The audit log."""
         from strandline.aws.audit_trail import AuditTrail  # noqa: PLC0415 - what verifies, which few commands need
 
-        return AuditTrail(*self.submissions.place, self._bucket("AuditBucket"), f"strandline-{self.stage}-audit")
+        client, table = self.submissions.place
+        bucket = self._bucket("AuditBucket")
+        name = f"strandline-{self.stage}-audit"
+        return AuditTrail(client, queue_beside(table), self.outputs["AuditLogTable"], bucket, name)
 
     @cached_property
     def audit_key(self) -> "SigningKey":

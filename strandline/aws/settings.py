@@ -108,7 +108,8 @@ class AuditSettings(_Settings):
     """Of `seal_audit_log`. `audit_log` is the log's name in signed heads, `audit_signing_key` the ARN of a KMS key."""
 
     audit_bucket: str
-    submissions_table: str
+    audit_queue_table: str
+    audit_log_table: str
     audit_log: str
     audit_signing_key: str
 

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from strandline.aws.audit_entries import queue_beside
+from tests.infra.views import permissions
+
 TABLES = json.loads((Path(__file__).resolve().parents[2] / "strandline" / "lake" / "tables.json").read_text())
 STATEFUL = {
     *("AWS::S3::Bucket", "AWS::KMS::Key", "AWS::DynamoDB::Table", "AWS::Glue::Database", "AWS::Glue::Table"),
@@ -133,6 +136,19 @@ def test_the_tables_can_be_restored_and_are_encrypted(assembly):
         assert table["SSESpecification"]["SSEType"] == "KMS"
         assert table.get("DeletionProtectionEnabled", False) is (assembly.stage in {"qa", "prod"})
     assert bool(assembly.resources("AWS::Backup::BackupSelection")) is (assembly.stage in {"qa", "prod"})
+
+
+def test_waiting_audit_entries_are_put_by_many_and_seen_or_taken_out_by_the_one_who_seals(assembly):
+    """TRU-01: what a writer may not read it cannot name, and so not put anew; and nobody may update one."""
+    queue = queue_beside(f"strandline-{assembly.stage}-submissions")
+    told = [line.partition(": ") for line in permissions(assembly) if line.endswith(f":table/{queue}")]
+    may = {who: actions.partition(" on ")[0] for who, _, actions in told}
+    sealing = may.pop("intake SealAuditLogExecution")
+    assert sealing == "dynamodb:BatchWriteItem, dynamodb:DeleteItem, dynamodb:Query"
+    assert len(may) > 10
+    assert set(may.values()) == {"dynamodb:PutItem"}
+    log = [line for line in permissions(assembly) if line.endswith(f":table/strandline-{assembly.stage}-audit-log")]
+    assert [line.partition(": ")[0] for line in log] == ["intake SealAuditLogExecution"]
 
 
 def test_ing_08_submissions_are_found_by_id_state_sample_site_and_day(assembly):

@@ -25,7 +25,7 @@ OUTPUTS = {
         *("LandingBucket", "QuarantineBucket", "ReferencesBucket", "AnalysisBucket"),
         *("LakeBucket", "DeliveryBucket", "AuditBucket"),
     },
-    "catalog": {"SubmissionsTable", "FhirTable", "GlueDatabase", "AthenaWorkgroup"},
+    "catalog": {"SubmissionsTable", "AuditLogTable", "FhirTable", "GlueDatabase", "AthenaWorkgroup"},
     "compute": {"CpuQueueArn", "GpuQueueArn"},
     "workflow": {"JointGenotypeArn", "SampleToReleaseArn", "ValidateAheadArn", "AlertsTopicArn"},
     "intake": {"IntakeQueueUrl", "IntakeDeadLetterUrl"},

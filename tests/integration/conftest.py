@@ -21,6 +21,8 @@ from local_stage import dynamodb
 from local_stage.context import StageContext
 from local_stage.replacing import restore
 from strandline.aws import drafts
+from strandline.aws.audit_entries import WAITING, queue_beside, read_told
+from strandline.aws.audit_trail import AuditTrail
 from strandline.aws.objects import S3Objects
 from strandline.aws.submissions import LandedFile, SubmissionsTable
 from strandline.aws.telemetry import logger, metrics
@@ -87,6 +89,22 @@ class Aws:
         arns = [execution["executionArn"] for execution in found]
         return [json.loads(self.stepfunctions.describe_execution(executionArn=arn)["input"]) for arn in arns]
 
+    def waiting(self) -> list[dict[str, str]]:
+        """Entries that wait for their place in the audit log, in the order in which they will get it."""
+        items = self.dynamodb.query(
+            TableName=queue_beside("submissions"),
+            KeyConditionExpression="pk = :p",
+            ExpressionAttributeValues={":p": {"S": WAITING}},
+        )["Items"]
+        return [entry for item in items for entry in read_told(item)]
+
+    def trail(self) -> AuditTrail:
+        """The audit log, in a bucket of its own."""
+        self.s3.create_bucket(Bucket="audit")
+        return AuditTrail(
+            self.dynamodb, queue_beside("submissions"), "audit-log", self.bucket("audit"), "strandline-test"
+        )
+
     def alerts(self) -> list[dict[str, Any]]:
         """Alerts published so far, each once."""
         messages = self.sqs.receive_message(QueueUrl=self.alerts_url, MaxNumberOfMessages=10).get("Messages", [])
@@ -143,6 +161,13 @@ def make_account(session: boto3.Session) -> Aws:
         ],
         BillingMode="PAY_PER_REQUEST",
     )
+    for name in (queue_beside("submissions"), "audit-log"):
+        dynamodb.create_table(
+            TableName=name,
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("pk", "sk")],
+            KeySchema=keys(""),
+            BillingMode="PAY_PER_REQUEST",
+        )
     sns, sqs, stepfunctions = session.client("sns"), session.client("sqs"), session.client("stepfunctions")
     topic = sns.create_topic(Name="alerts")["TopicArn"]
     queue = sqs.create_queue(QueueName="alerts")["QueueUrl"]

@@ -1,11 +1,15 @@
 """State changes reach the audit log or do not happen, once, in order, signed. TRU-01, TRU-02."""
 
+import hashlib
 import json
+from typing import Any
 
 import boto3
 import pytest
 
+from strandline.aws.audit_entries import WAITING, entry_fields, put_waiting, queue_beside, waiting_entries
 from strandline.aws.audit_trail import AuditTrail, SigningKey
+from strandline.aws.objects import S3Objects
 from strandline.errors import RejectedInputError
 from strandline.journey import SubmissionState as S
 from strandline.trust.entries import parse_entry
@@ -22,8 +26,7 @@ def key(aws: Aws) -> SigningKey:
 
 @pytest.fixture
 def trail(aws: Aws) -> AuditTrail:
-    aws.s3.create_bucket(Bucket="audit")
-    return AuditTrail(aws.dynamodb, "submissions", aws.bucket("audit"), "strandline-test")
+    return aws.trail()
 
 
 def entries(trail: AuditTrail) -> list:
@@ -78,31 +81,122 @@ def test_what_the_log_would_refuse_is_made_fit_for_it_and_holds_up_nothing(aws, 
     assert told == [(256, len("no reason was given")), (len("unknown"), 2_000)]
 
 
-def test_more_than_one_transaction_holds_goes_into_the_log_in_turns(aws, trail, key):
-    for number in range(95):
+def test_more_than_one_chunk_holds_goes_into_the_log_in_turns(aws, trail, key, monkeypatch):
+    monkeypatch.setattr("strandline.aws.audit_trail._MOST_AT_ONCE", 7)
+    for number in range(30):
         aws.register(f"s-{number}", aws.land(f"s-{number}", "a.fastq.gz", b"x"))
-    assert trail.seal(key, NOW) == 95
-    assert [entry.sequence for entry in entries(trail)] == list(range(95))
+    assert trail.seal(key, NOW) == 30
+    assert [entry.sequence for entry in entries(trail)] == list(range(30))
+    assert len(list(aws.bucket("audit").list_current("entries/"))) == 5
     assert verify_log(trail.entries(), list(trail.heads()), key.public_key()).is_whole
+
+
+def test_entries_of_one_act_wait_in_one_item_and_stand_in_their_order(aws, trail, key):
+    told = [entry_fields("READ", f"s-{n}", who="u-1", role="clinician", why="read", now=NOW) for n in range(3)]
+    put_waiting(aws.dynamodb, waiting_entries("submissions", told, NOW))
+    assert trail.waiting_count() == 1
+    assert trail.seal(key, NOW) == 3
+    assert [entry.record for entry in entries(trail)] == ["s-0", "s-1", "s-2"]
 
 
 def test_two_who_seal_at_once_give_each_entry_one_place(aws, trail, key):
     """The second read the same queue and the same size: its transaction is refused, and its object named by none."""
     aws.submit("s-1", READS, manifest_of(READS))
-    waiting = trail._waiting()
+    state, (waiting, _) = trail._state(), trail._waiting()
     assert trail.seal(key, NOW) == 1
-    assert not trail._append(waiting, NOW)
+    assert not trail._append(state, waiting, NOW)
     assert len(entries(trail)) == 1
 
 
-def test_a_seal_that_is_cut_before_its_transaction_loses_nothing(aws, trail, key, monkeypatch):
-    aws.submit("s-1", READS, manifest_of(READS))
-    monkeypatch.setattr(AuditTrail, "transact", lambda *_: (_ for _ in ()).throw(OSError("killed")))
-    with pytest.raises(OSError, match="killed"):
-        trail.seal(key, NOW)
-    monkeypatch.undo()
-    assert trail.seal(key, NOW) == 1
+class KilledError(Exception):
+    """What ends a function at once."""
+
+
+class Dying:
+    """A client that is killed at its `last`th call: before it is sent, or after and before the answer comes."""
+
+    def __init__(self, client: Any, count: list[int], last: int, after: bool) -> None:
+        self._client, self._count, self._last, self._after = client, count, last, after
+
+    def __getattr__(self, name: str) -> Any:
+        operation = getattr(self._client, name)
+
+        def call(**given: Any) -> Any:
+            self._count[0] += 1
+            if self._count[0] == self._last and not self._after:
+                raise KilledError
+            answer = operation(**given)
+            if self._count[0] == self._last:
+                raise KilledError
+            return answer
+
+        return call
+
+
+def seal_killed_at(aws: Aws, key: SigningKey, last: int, *, after: bool) -> bool:
+    """Seal until the `last`th call of DynamoDB, S3 or KMS; return whether it came to that."""
+    count = [0]
+    tables, bucket = (Dying(client, count, last, after) for client in (aws.dynamodb, aws.s3))
+    dying = SigningKey(Dying(key._client, count, last, after), key._key_id)
+    trail = AuditTrail(tables, queue_beside("submissions"), "audit-log", S3Objects(bucket, "audit"), "strandline-test")
+    try:
+        trail.seal(dying, NOW)
+    except KilledError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before the call", "after the call"])
+def test_killed_at_any_call_it_loses_nothing_and_seals_nothing_twice(aws, trail, key, monkeypatch, after):
+    """Each round is killed one call later, with new entries beside those that the rounds before left."""
+    monkeypatch.setattr("strandline.aws.audit_trail._MOST_AT_ONCE", 3)
+    monkeypatch.setattr("strandline.aws.audit_trail._MOST_DELETED", 2)
+    wanted, last, killed = [], 0, True
+    while killed:
+        last += 1
+        for turn in range(5):
+            record = f"round-{last}/{turn}"
+            wanted.append(record)
+            told = entry_fields("READ", record, who="u-1", role="clinician", why="read", now=NOW)
+            put_waiting(aws.dynamodb, waiting_entries("submissions", [told], NOW, turn=100 * last + turn))
+        killed = seal_killed_at(aws, key, last, after=after)
+        if last % 2:  # the next round takes up what this one left, too
+            trail.seal(key, NOW)
+    assert last > 15
+    trail.seal(key, NOW)
+    assert [entry.record for entry in entries(trail)] == wanted
+    assert trail.waiting_count() == 0
     assert verify_log(trail.entries(), list(trail.heads()), key.public_key()).is_whole
+
+
+def waiting_items(aws: Aws) -> list[dict[str, Any]]:
+    return aws.dynamodb.scan(TableName=queue_beside("submissions"))["Items"]
+
+
+def test_an_entry_that_was_put_anew_with_other_words_shows_in_the_log(aws, trail, key):
+    """Whoever may put can put again under the same key. What stands there then does not fit the key."""
+    aws.submit("s-1", READS, manifest_of(READS))
+    aws.table.move("s-1", S.VALIDATING, who="sample_to_release", why="All files landed", now=NOW)
+    (item,) = (one for one in waiting_items(aws) if "All files landed" in one["told"]["S"])
+    item["told"]["S"] = item["told"]["S"].replace("sample_to_release", "somebody.else")
+    aws.dynamodb.put_item(TableName=queue_beside("submissions"), Item=item)
+    assert trail.seal(key, NOW) == 2
+    found = [(entry.what, entry.who, entry.record) for entry in entries(trail)]
+    assert ("REFUSED", "seal_audit_log", "audit/queue") in found
+    assert "somebody.else" not in str(found)
+
+
+@pytest.mark.parametrize(
+    "told", ["", "[]", "{}", '{"entries": 7}', '{"entries": [7]}', '{"entries": [{}]}', '{"entries": [{"what": "X"}]}']
+)
+def test_what_is_no_entry_holds_up_nothing_behind_it(aws, trail, key, told):
+    place = "2026-01-01T00:00:00.000000Z#000000"
+    digest = hashlib.sha256(f"{place}\n{told}".encode()).hexdigest()
+    item = {"pk": {"S": WAITING}, "sk": {"S": f"{place}#{digest[:32]}"}, "told": {"S": told}}
+    aws.dynamodb.put_item(TableName=queue_beside("submissions"), Item=item)
+    aws.submit("s-1", READS, manifest_of(READS))
+    assert trail.seal(key, NOW) == 2
+    assert [entry.what for entry in entries(trail)] == ["REFUSED", "STATE_CHANGED"]
 
 
 def test_a_changed_object_or_a_dropped_chunk_shows(aws, trail, key):
@@ -115,5 +209,5 @@ def test_a_changed_object_or_a_dropped_chunk_shows(aws, trail, key):
     forged = json.loads(body) | {"who": "nobody"}
     aws.bucket("audit").write(chunks[1], json.dumps(forged, sort_keys=True, separators=(",", ":")).encode())
     assert Fault.REWRITTEN in {one.fault for one in verify_log(trail.entries(), list(trail.heads()), public).problems}
-    aws.dynamodb.delete_item(TableName="submissions", Key={"pk": {"S": "AUDIT"}, "sk": {"S": f"CHUNK#{2:015d}"}})
+    aws.dynamodb.delete_item(TableName="audit-log", Key={"pk": {"S": "AUDIT"}, "sk": {"S": f"CHUNK#{2:015d}"}})
     assert Fault.TRUNCATED in {one.fault for one in verify_log(trail.entries(), list(trail.heads()), public).problems}

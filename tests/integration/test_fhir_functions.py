@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from strandline.aws import fhir_indexing
+from strandline.aws.audit_entries import queue_beside
 from strandline.aws.fhir_callers import caller_of
 from strandline.errors import RejectedInputError
 from strandline.fhir.served.access import SEE_EVERY_SITE
@@ -83,13 +84,8 @@ def reports(handler: Handler, claims: dict[str, str] = PERSON) -> list[tuple[str
     return [(e["resource"]["status"], e["resource"]["meta"]["versionId"]) for e in body.get("entry", [])]
 
 
-def waiting(aws: Aws, what: str) -> list[dict[str, Any]]:
-    items = aws.dynamodb.query(
-        TableName="submissions",
-        KeyConditionExpression="pk = :p",
-        ExpressionAttributeValues={":p": {"S": "AUDIT#WAITING"}},
-    )["Items"]
-    return [item for item in items if item["what"]["S"] == what]
+def waiting(aws: Aws, what: str) -> list[dict[str, str]]:
+    return [entry for entry in aws.waiting() if entry["what"] == what]
 
 
 def test_a_release_is_served_amended_and_withdrawn_as_it_is_delivered(served, handler):
@@ -102,8 +98,8 @@ def test_a_release_is_served_amended_and_withdrawn_as_it_is_delivered(served, ha
     assert reports(handler) == [("final", "2")]
     handler("index_release")(deliver(served, "s-1", 3, kind="withdrawal"))
     assert reports(handler) == [("entered-in-error", "3")]
-    assert {item["who"]["S"] for item in waiting(served, "READ")} == {"u-7"}
-    assert {item["role"]["S"] for item in waiting(served, "READ")} == {"clinician"}
+    assert {item["who"] for item in waiting(served, "READ")} == {"u-7"}
+    assert {item["role"] for item in waiting(served, "READ")} == {"clinician"}
 
 
 def test_what_three_persons_signed_is_served_with_their_signatures_until_it_is_withdrawn(served, handler):
@@ -174,7 +170,7 @@ def test_a_clinician_of_another_site_finds_and_reads_nothing_and_asking_is_told(
     assert reports(handler, stranger) == []
     status, body, _ = ask(handler, f"Patient/{name}", claims=stranger)
     assert (status, "PT00042" in str(body)) == (404, False)
-    assert [item["who"]["S"] for item in waiting(served, "REFUSED")] == ["u-8"]
+    assert [item["who"] for item in waiting(served, "REFUSED")] == ["u-8"]
 
 
 def test_a_program_sees_the_sites_of_its_scopes(served, handler):
@@ -204,7 +200,7 @@ def test_where_the_table_does_not_answer_nothing_of_it_is_told(served, handler, 
 
 def test_without_the_audit_log_nothing_is_answered(served, handler):
     handler("index_release")(deliver(served, "s-1"))
-    served.dynamodb.delete_table(TableName="submissions")
+    served.dynamodb.delete_table(TableName=queue_beside("submissions"))
     status, body, _ = ask(handler, "Patient", claims=PERSON)
     assert (status, body["resourceType"]) == (503, "OperationOutcome")
 
@@ -283,8 +279,8 @@ def test_an_export_is_begun_made_and_handed_over_to_who_asked(served, handler, b
     expected = sum(entry["resource"]["resourceType"] == "Observation" for entry in signed_bundle("s-1")["entry"])
     assert counts == {"Patient": 1, "Observation": expected}
     assert ask(handler, place, claims=PERSON | {"sub": "u-8"})[0] == 404
-    exported = [item for item in waiting(served, "READ") if "exported" in item["why"]["S"]]
-    assert [item["record"]["S"] for item in exported] == ["s-1"]
+    exported = [item for item in waiting(served, "READ") if "exported" in item["why"]]
+    assert [item["record"] for item in exported] == ["s-1"]
 
 
 def test_an_export_of_another_site_without_a_scope_or_not_asynchronous_is_refused(served, handler, begun):

@@ -151,12 +151,7 @@ def test_indexing_and_reading_are_told_to_the_audit_log(index, aws):
     index.put(made_release("s-2", hours=1, subject="PT00043"), NOW)
     assert server.answer(Request("GET", "Patient", caller=CLINICIAN), NOW).status == 200
     audit.refused(CLINICIAN, "fhir/Patient", "no scope")
-    waiting = aws.dynamodb.query(
-        TableName="submissions",
-        KeyConditionExpression="pk = :p",
-        ExpressionAttributeValues={":p": {"S": "AUDIT#WAITING"}},
-    )["Items"]
-    told = sorted((item["what"]["S"], item["record"]["S"], item["who"]["S"]) for item in waiting)
+    told = sorted((entry["what"], entry["record"], entry["who"]) for entry in aws.waiting())
     assert told == [
         ("JOB_RUN", "s-1", "index_release"),
         ("JOB_RUN", "s-2", "index_release"),

@@ -53,12 +53,7 @@ def test_a_finished_export_is_loaded_once_and_told_to_the_log(lake, aws):
     stub.add_response("start_fhir_import_job", {"JobId": "b" * 32, "JobStatus": "SUBMITTED"}, asked)
     assert imports.start(EXPORT, STORE).status == "SUBMITTED"
     stub.assert_no_pending_responses()
-    waiting = aws.dynamodb.query(
-        TableName="submissions",
-        KeyConditionExpression="pk = :p",
-        ExpressionAttributeValues={":p": {"S": "AUDIT#WAITING"}},
-    )["Items"]
-    assert [item["why"]["S"] for item in waiting] == ["loads an export of Patient into HealthLake"]
+    assert [entry["why"] for entry in aws.waiting()] == ["loads an export of Patient into HealthLake"]
 
 
 @pytest.mark.parametrize("state", ["accepted", "failed", "cancelled", None])

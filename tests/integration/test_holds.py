@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import boto3
 import pytest
 
-from strandline.aws.audit_entries import WAITING
+from strandline.aws.audit_entries import WAITING, queue_beside, read_told
 from strandline.aws.holds import Holds
 from strandline.aws.objects import S3Objects
 from strandline.aws.submissions import LandedFile
@@ -49,10 +49,13 @@ def statuses(bucket, prefix):
 
 def entries(holds):
     client, table = holds.place
-    found = client.query(
-        TableName=table, KeyConditionExpression="pk = :p", ExpressionAttributeValues={":p": {"S": WAITING}}
+    items = client.query(
+        TableName=queue_beside(table),
+        KeyConditionExpression="pk = :p",
+        ExpressionAttributeValues={":p": {"S": WAITING}},
     )["Items"]
-    return [(one["what"]["S"], one["record"]["S"], one["why"]["S"]) for one in found if "hold/" in one["record"]["S"]]
+    found = [entry for item in items for entry in read_told(item)]
+    return [(one["what"], one["record"], one["why"]) for one in found if "hold/" in one["record"]]
 
 
 def test_a_hold_reaches_every_version_of_the_submission_and_of_no_other(holds):

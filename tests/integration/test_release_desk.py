@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
-from strandline.aws.audit_trail import AuditTrail, SigningKey
+from strandline.aws.audit_trail import SigningKey
 from strandline.aws.consents import Consents
 from strandline.aws.release_desk import DeskRequest, ReleaseDesk
 from strandline.aws.release_steps import AwaitingRequest, ReleaseRequest, ReleaseSteps
@@ -89,8 +89,7 @@ class Place:
         """Return what the audit log says of releases."""
         kms = boto3.client("kms")
         made = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
-        self.aws.s3.create_bucket(Bucket="audit")
-        trail = AuditTrail(self.aws.dynamodb, "submissions", self.aws.bucket("audit"), "test")
+        trail = self.aws.trail()
         trail.seal(SigningKey(kms, made), NOW + timedelta(minutes=30))
         found = map(parse_entry, trail.entries())
         return [(one.what.value, one.who, one.why) for one in found if one.record.startswith("release/")]

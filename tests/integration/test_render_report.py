@@ -10,7 +10,6 @@ from types import ModuleType, SimpleNamespace
 import pysam
 import pytest
 
-from strandline.aws.audit_entries import WAITING
 from strandline.aws.consents import Consents
 from strandline.aws.jobs import run_job
 from strandline.aws.settings import ReportJobSettings
@@ -168,11 +167,7 @@ def test_a_withdrawn_consent_makes_no_report_and_no_draft(aws, analysed, render,
 
 def entries(aws: Aws, record: str) -> list[dict[str, str]]:
     """What waits for the audit log about a record."""
-    waiting = aws.dynamodb.query(
-        TableName="submissions", KeyConditionExpression="pk = :p", ExpressionAttributeValues={":p": {"S": WAITING}}
-    )["Items"]
-    told = [{name: value["S"] for name, value in item.items()} for item in waiting]
-    return [entry for entry in told if entry["record"] == record]
+    return [entry for entry in aws.waiting() if entry["record"] == record]
 
 
 def test_a_withdrawal_is_kept_once_with_its_audit_entry(aws, analysed):

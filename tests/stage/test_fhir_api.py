@@ -10,7 +10,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from benchmarks.fhir_search import Client, deliver, sign_up, wait_for
-from strandline.aws.audit_trail import AuditTrail
+from strandline.aws.audit_entries import WAITING, queue_beside, read_told
 
 SUBJECT = "PT07007"
 
@@ -42,13 +42,13 @@ def test_what_was_delivered_is_found_page_by_page_and_every_read_is_in_the_audit
         query = links.get("next", "").removeprefix(f"{reader.url}/")
     assert pages == [3, 1]
     dynamodb, table = deployed.submissions.place
-    trail = AuditTrail(dynamodb, table, deployed._bucket("AuditBucket"), "strandline-local-audit")
     waiting = dynamodb.query(
-        TableName=table,
+        TableName=queue_beside(table),
         KeyConditionExpression="pk = :p",
-        ExpressionAttributeValues={":p": {"S": "AUDIT#WAITING"}},
+        ExpressionAttributeValues={":p": {"S": WAITING}},
     )["Items"]
-    entries = [*(item["record"]["S"] for item in waiting), *(json.loads(line)["record"] for line in trail.entries())]
+    records = [entry["record"] for item in waiting for entry in read_told(item)]
+    entries = [*records, *(json.loads(line)["record"] for line in deployed.audit.entries())]
     assert entries.count("s-00000000fe11fe11") >= 6  # indexed once, read five times
 
 
