@@ -54,7 +54,7 @@ def align(workspace: Workspace, threads: int) -> None:
     fasta, cram = reference[ReferenceRole.FASTA], workspace.path(Artifact.ALIGNED)
     lanes = [lane for one in workspace.manifest.read_sets() for lane in fetch_lanes(workspace, one, bundle, fasta)]
     along = CountAlong(read_wanted(workspace, bundle))
-    metrics = align_reads(fasta, lanes, cram, aligner=aligner, threads=threads, read_along=along.read)
+    metrics = align_reads(fasta, lanes, cram, aligner=aligner, threads=threads, along=along)
     kept = KeptCounts(of=workspace.step_keys[STEP.makes], programs=aligned_by(cram), counts=along.counts)
     workspace.path(Artifact.READ_COUNTS).write_text(kept.model_dump_json())
     workspace.publish(Artifact.READ_COUNTS)  # no output of the step: they are of this submission's regions

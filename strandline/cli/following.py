@@ -16,6 +16,8 @@ from strandline.errors import RejectedInputError, TemporaryError
 from strandline.journey import SubmissionState
 
 _POLL_S: Final = 0.12
+_SLOWEST_POLL_S: Final = 2.0
+_POLL_SHARE: Final = 0.05  # of how long a step has run: each question takes a processor from that step
 _TOLD_EVERY_S: Final = (
     0.6  # the history grows with each step: reading it whole again and again costs more than it tells
 )
@@ -40,7 +42,7 @@ def follow(deployment: Deployment, submission_id: str) -> Iterator[FinishedStep]
     Raises:
         TemporaryError: `submission_not_started`, where nothing began within three minutes of the upload.
     """
-    began = told_at = time.monotonic()
+    began = told_at = changed_at = time.monotonic()
     told = 0
     attempt = 1
     while True:
@@ -61,10 +63,21 @@ def follow(deployment: Deployment, submission_id: str) -> Iterator[FinishedStep]
         elif status.status != "RUNNING" or time.monotonic() - told_at > _TOLD_EVERY_S:
             steps = finished_steps(deployment.workflow.history(submission_id, attempt))
             yield from steps[told:]
-            told, told_at = len(steps), time.monotonic()
+            told_at = time.monotonic()
+            changed_at = told_at if len(steps) > told else changed_at
+            told = len(steps)
             if status.status != "RUNNING":
                 return
-        time.sleep(_POLL_S)
+        time.sleep(polling_s(time.monotonic() - changed_at))
+
+
+def polling_s(unchanged_s: float) -> float:
+    """Return how many seconds to wait before the next question where nothing has changed for so many.
+
+    >>> [polling_s(seconds) for seconds in (0.0, 20.0, 3600.0)]
+    [0.12, 1.0, 2.0]
+    """
+    return min(max(_POLL_S, _POLL_SHARE * unchanged_s), _SLOWEST_POLL_S)
 
 
 def follow_all(deployment: Deployment, submission_ids: Sequence[str]) -> Iterator[tuple[str, FinishedStep]]:

@@ -1,12 +1,13 @@
 """The lanes of a sample to a sorted, duplicate-marked CRAM: the commands of AlignReads, and what they measured."""
 
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from strandline.errors import RejectedInputError
+from strandline.reads.cram import count_records
 from strandline.reads.lanes import QUICK_BAM, Lane, check_mates, check_nothing_lost, interleave_commands
 from strandline.reads.reference_bundle import ReferenceRole
 from strandline.reads.tools import Tap, aligner_command, read_output, run_pipeline, tool_command
@@ -22,6 +23,21 @@ class AlignmentMetrics:
     mapped_fraction: float
     properly_paired_fraction: float
     duplicate_fraction: float
+
+
+class Along(Protocol):
+    """Counts records while they are written; what it counted is there once `read` has returned."""
+
+    def read(self, chunks: Iterator[bytes]) -> None:
+        """Take the sorted records, duplicates marked, as a BAM in pieces of any size."""
+
+    @property
+    def metrics(self) -> AlignmentMetrics:
+        """As `samtools flagstat` counts."""
+
+    @property
+    def record_count(self) -> int:
+        """All records, secondary and supplementary ones among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +102,7 @@ def align_reads(
     *,
     aligner: Aligner,
     threads: int,
-    read_along: Callable[[Iterator[bytes]], None] | None = None,
+    along: Along | None = None,
 ) -> AlignmentMetrics:
     """Align, sort, mark duplicates, write `cram` and its index, and measure.
 
@@ -96,22 +112,23 @@ def align_reads(
         cram: output.
         aligner: that the reference is indexed for.
         threads: of the aligner.
-        read_along: is given the sorted records as a BAM, in pieces of any size, while they go into the CRAM: encoding
-            it leaves a core idle.
+        along: is given the sorted records while they go into the CRAM, where encoding leaves a core idle; without it
+            the CRAM is decoded again to be measured.
 
     Raises:
         RejectedInputError: `reads_unpaired` or `read_names_repeated`, where a BAM or CRAM does not come apart into
             pairs.
         subprocess.CalledProcessError: where a tool failed.
+        RuntimeError: where the CRAM holds not as many records as went into it.
     """
     pipelines = align_pipelines(reference, lanes, cram, aligner=aligner, threads=threads)
     for pipeline in pipelines:
         is_last = pipeline is pipelines[-1]
-        run_pipeline(pipeline, tap=Tap(len(pipeline) - 1, read_along) if read_along and is_last else None)
+        run_pipeline(pipeline, tap=Tap(len(pipeline) - 1, along.read) if along and is_last else None)
         for number, lane in enumerate(lanes):
             check_mates(_lane_scratch(cram, number), lane.reads[0])
     index_reads(cram)
-    metrics = parse_flagstat(read_output([*tool_command("samtools"), "flagstat", "-O", "json", str(cram)]))
+    metrics = _metrics_of(cram, along)
     check_nothing_lost(lanes, metrics.read_count, reference)
     return metrics
 
@@ -156,6 +173,15 @@ def describe(command: Sequence[str]) -> str:
     if parts[1:2] == ["-m"]:
         parts = parts[3:] if parts[2].endswith("embedded_htslib") else ["embedded_bwa", *parts[3:]]
     return " ".join(parts)
+
+
+def _metrics_of(cram: Path, along: Along | None) -> AlignmentMetrics:
+    if along is None:
+        return parse_flagstat(read_output([*tool_command("samtools"), "flagstat", "-O", "json", str(cram)]))
+    written = count_records(cram)
+    if written != along.record_count:
+        raise RuntimeError(f"{along.record_count} records went into {cram.name} and {written} are in it")
+    return along.metrics
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ class MappingCounts:
         mapped: placed on a contig.
         mapped_surely: with mapping quality 20 or more.
         mapped_nowhere_surely: with mapping quality 0, so that they fit another place as well.
-        properly_paired: with FLAG 0x2.
+        properly_paired: mapped, with FLAG 0x2.
         mate_unmapped: mapped, the mate not.
         mates_on_two_contigs: mapped, the mate on another contig.
         duplicates: with FLAG 0x400.
@@ -153,7 +153,7 @@ class MappingMeter:
             "mapped": mapped,
             "mapped_surely": mapped & (batch.mapping_quality >= _TRUSTED_MAPQ),
             "mapped_nowhere_surely": mapped & (batch.mapping_quality == 0),
-            "properly_paired": primary & (flag & (PAIRED | PROPER_PAIR) == (PAIRED | PROPER_PAIR)),
+            "properly_paired": mapped & (flag & (PAIRED | PROPER_PAIR) == (PAIRED | PROPER_PAIR)),
             "mate_unmapped": mapped & (flag & (PAIRED | MATE_UNMAPPED) == (PAIRED | MATE_UNMAPPED)),
             "mates_on_two_contigs": mate_mapped & (batch.next_contig != batch.contig),
             "duplicates": primary & (flag & DUPLICATE != 0),

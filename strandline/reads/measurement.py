@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from strandline.landing.manifest import Sex
 from strandline.landing.regions import Region
+from strandline.reads.alignment import AlignmentMetrics
 from strandline.reads.contamination import HomozygousSite, estimate_contamination, estimate_from_homozygous_sites
 from strandline.reads.coverage import Coverage, CoverageMeter, RegionDepth
 from strandline.reads.fingerprint import Fingerprint, take_fingerprint
@@ -144,16 +145,28 @@ def count_batches(contigs: Sequence[str], batches: Iterable[ReadBatch], wanted: 
 
 
 class CountAlong:
-    """Counts what goes into a CRAM; `read` is what `align_reads` takes for `read_along`."""
+    """Counts what goes into a CRAM: what `align_reads` takes for `along`."""
 
     def __init__(self, wanted: Wanted) -> None:
         self._wanted = wanted
         self._counts: ReadCounts | None = None
+        self.record_count = 0
 
     def read(self, chunks: Iterator[bytes]) -> None:
         """Count the records of a sorted BAM, which comes in pieces of any size."""
         with decode_batches(chunks) as (contigs, batches):
-            self._counts = count_batches(contigs, batches, self._wanted)
+            self._counts = count_batches(contigs, self._numbered(batches), self._wanted)
+
+    @property
+    def metrics(self) -> AlignmentMetrics:
+        """The counts that `samtools flagstat` gives."""
+        mapping = self.counts.mapping
+        return AlignmentMetrics(
+            read_count=mapping.reads,
+            mapped_fraction=mapping.fraction(mapping.mapped),
+            properly_paired_fraction=mapping.fraction(mapping.properly_paired),
+            duplicate_fraction=mapping.fraction(mapping.duplicates),
+        )
 
     @property
     def counts(self) -> ReadCounts:
@@ -161,6 +174,11 @@ class CountAlong:
         if self._counts is None:
             raise RuntimeError("nothing was read yet")
         return self._counts
+
+    def _numbered(self, batches: Iterable[ReadBatch]) -> Iterator[ReadBatch]:
+        for batch in batches:
+            self.record_count += len(batch)
+            yield batch
 
 
 def judge_counts(
