@@ -43,6 +43,7 @@ def add_stacks(app: App, stage: StageConfig, *, account: str, region: str) -> li
         identity=identity,
         catalog=catalog,
         network=network,
+        compute=compute,
         workflow=workflow,
     )
     fhir = FhirApiStack(

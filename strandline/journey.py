@@ -247,13 +247,13 @@ def release_prefix(submission_id: str, version: int) -> str:
     return f"{RELEASE_PREFIX}{_folder(submission_id).removeprefix(LANDING_PREFIX)}{version:04d}/"
 
 
-def release_execution(submission_id: str, version: int) -> str:
+def release_execution(submission_id: str, version: int, attempt: int = 1) -> str:
     """Return the name of the execution of the release workflow that takes one version to its end.
 
-    >>> release_execution("s-1", 2)
-    's-1.v2'
+    >>> release_execution("s-1", 2), release_execution("s-1", 2, attempt=3)
+    ('s-1.v2', 's-1.v2.3')
     """
-    return f"{submission_id}.v{version}"
+    return f"{submission_id}.v{version}" + (f".{attempt}" if attempt > 1 else "")
 
 
 def reference_key(name: str, version: str, file_name: str) -> str:

@@ -23,19 +23,21 @@ from infra.constructs.permissions import (
 from infra.constructs.workflow import Workflow
 from infra.names import Names
 from infra.stacks.catalog import CatalogStack
+from infra.stacks.compute import ComputeStack
 from infra.stacks.identity import IdentityStack
 from infra.stacks.network import NetworkStack
 from infra.stacks.part import PartStack
 from infra.stacks.storage import DELIVERS, StorageStack
-from infra.stacks.workflow import WorkflowStack
+from infra.stacks.workflow import WorkflowStack, run_jobs
 from infra.stages import StageConfig
 
 _STEPS: Final = ("prepare_release", "await_signatures", "deliver_release")
+_RENDERS: Final = "render_report"
 _SIGN_IN_LASTS_S: Final = 120
 
 
 class ReleaseStack(PartStack):
-    """Execution of `sample_to_release` succeeded -> `open_release` -> `release`, which waits for `sign_release`."""
+    """`open_release` queues what came to review; opened by a person it becomes a `release`, which awaits signatures."""
 
     def __init__(
         self,
@@ -47,6 +49,7 @@ class ReleaseStack(PartStack):
         identity: IdentityStack,
         catalog: CatalogStack,
         network: NetworkStack,
+        compute: ComputeStack,
         workflow: WorkflowStack,
     ) -> None:
         super().__init__(scope, "release", stage=stage, names=names, contents="signatures and delivery")
@@ -111,9 +114,10 @@ class ReleaseStack(PartStack):
             ),
         ]
         self.functions = {function.name: function for function in made}
-        self.workflow = self._workflow()
+        self.workflow = self._workflow(compute, workflow)
         self._open_what_comes_to_review(workflow)
         CfnOutput(self, "ReleaseArn", value=self.workflow.state_machine.state_machine_arn)
+        CfnOutput(self, "OpenReleaseFunction", value=names.of("open_release"))
         CfnOutput(self, "SignReleaseFunction", value=names.of(SIGNS_RELEASES))
         CfnOutput(self, "DeliverReleaseFunction", value=names.of(DELIVERS))
 
@@ -145,16 +149,27 @@ class ReleaseStack(PartStack):
             role_name=role_name,
         )
 
-    def _workflow(self) -> Workflow:
-        arns = {name: self.functions[name].function.function_arn for name in _STEPS}
+    def _workflow(self, compute: ComputeStack, workflow: WorkflowStack) -> Workflow:
+        functions = {name: self.functions[name] for name in _STEPS} | {
+            "build_bundle": workflow.functions["build_bundle"]
+        }
+        arns = {name: function.function.function_arn for name, function in functions.items()}
+        queue = compute.cpu_queue.attr_job_queue_arn
         return Workflow(
             self,
             "Release",
             name="release",
             stage=self._stage,
             names=self._names,
-            substitutions={f"{_title(name)}FunctionArn": arn for name, arn in arns.items()},
-            permissions=[Permission(actions=["lambda:InvokeFunction"], resources=list(arns.values()))],
+            substitutions={
+                "CpuQueueArn": queue,
+                f"{_title(_RENDERS)}JobArn": compute.job_by_name[_RENDERS].definition.ref,
+                **{f"{_title(name)}FunctionArn": arn for name, arn in arns.items()},
+            },
+            permissions=[
+                Permission(actions=["lambda:InvokeFunction"], resources=list(arns.values())),
+                *run_jobs(self._names, [queue], [_RENDERS]),
+            ],
             key=self._key,
         )
 

@@ -287,7 +287,7 @@ class WorkflowStack(PartStack):
             },
             permissions=[
                 Permission(actions=["lambda:InvokeFunction"], resources=list(function_arns.values())),
-                *_run_jobs(self._names, sorted(set(queues.values())), jobs),
+                *run_jobs(self._names, sorted(set(queues.values())), jobs),
                 *also,
             ],
             key=self._key,
@@ -336,7 +336,7 @@ def _run_children(names: Names, workflow: str) -> list[Permission]:
     ]
 
 
-def _run_jobs(names: Names, queue_arns: list[str], job_names: list[str]) -> list[Permission]:
+def run_jobs(names: Names, queue_arns: list[str], job_names: list[str]) -> list[Permission]:
     """Submit these jobs to these queues, and follow them to their end."""
     return [
         Permission(

@@ -1,16 +1,16 @@
-"""Ask for the first version of a submission that has come to review, and start the workflow that takes it on."""
+"""Put what has come to review into the queue of releases; have a version rendered for its signers when it is opened."""
 
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import boto3
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.parser import event_parser
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, Json
+from pydantic import BaseModel, Field, Json
 
-from strandline.aws.release_steps import ReleaseSteps
+from strandline.aws.release_steps import ReleaseRequest, ReleaseSteps
 from strandline.aws.releases import Releases
 from strandline.aws.settings import ReleaseOpeningSettings
 from strandline.aws.submissions import SubmissionsTable
@@ -35,6 +35,13 @@ class ExecutionEnded(BaseModel, frozen=True, hide_input_in_errors=True):
     detail: Ended
 
 
+class Opening(ReleaseRequest, frozen=True):
+    """What the command line asks for in the name of a person."""
+
+    act: Literal["open"]
+    who: str = Field(min_length=1, max_length=2_048)
+
+
 @cache
 def settings() -> ReleaseOpeningSettings:
     """Return the settings; read on the first call."""
@@ -57,9 +64,15 @@ def workflow() -> Any:
 @logger.inject_lambda_context(clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False)  # responses may name a patient
 @metrics.log_metrics
-@event_parser(model=ExecutionEnded)
-def lambda_handler(event: ExecutionEnded, context: LambdaContext) -> dict[str, bool]:
+@event_parser(model=Opening | ExecutionEnded)
+def lambda_handler(event: Opening | ExecutionEnded, context: LambdaContext) -> dict[str, bool]:
+    now = datetime.now(UTC)
+    if isinstance(event, Opening):
+        logger.append_keys(submission_id=event.submission_id)
+        metrics.add_metric(name="ReleasesOpened", unit=MetricUnit.Count, value=1)
+        request = ReleaseRequest(submission_id=event.submission_id, version=event.version)
+        return {"opened": steps().open(request, event.who, workflow(), settings().release_arn, now)}
     submission_id = event.detail.input.submission_id
     logger.append_keys(submission_id=submission_id)
-    metrics.add_metric(name="ReleasesOpened", unit=MetricUnit.Count, value=1)
-    return {"opened": steps().open(submission_id, workflow(), settings().release_arn, datetime.now(UTC))}
+    metrics.add_metric(name="ReleasesAsked", unit=MetricUnit.Count, value=1)
+    return {"asked": steps().ask(submission_id, now)}

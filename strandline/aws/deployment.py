@@ -263,8 +263,9 @@ class Deployment:
         from strandline.aws.release_calls import ReleaseCalls  # noqa: PLC0415 - as above
         from strandline.aws.releases import Releases  # noqa: PLC0415 - as above
 
-        sign, deliver = self.outputs["SignReleaseFunction"], self.outputs["DeliverReleaseFunction"]
-        return ReleaseCalls(self._endpoint.client("lambda"), sign, deliver, Releases(*self.submissions.place))
+        opens, signs, delivers = (self.outputs[f"{does}ReleaseFunction"] for does in ("Open", "Sign", "Deliver"))
+        releases = Releases(*self.submissions.place)
+        return ReleaseCalls(self._endpoint.client("lambda"), opens, signs, delivers, releases)
 
     @cached_property
     def release_key(self) -> "SigningKey":

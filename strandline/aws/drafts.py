@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Final, Literal
 
 import boto3
 from pydantic import BaseModel
@@ -17,6 +17,7 @@ from strandline.aws.settings import DeliverySettings
 from strandline.aws.submissions import SubmissionsTable
 from strandline.aws.workspace import Buckets, Workspace
 from strandline.fhir.drafting import RegionsSaid
+from strandline.fhir.report_file import ReportFile, report_file
 from strandline.interpretation.scope import Scope, scope_of
 from strandline.journey import Artifact
 from strandline.landing.manifest import FileRole
@@ -35,6 +36,7 @@ class DraftRequest(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=
     """What the state machine asks the two functions for."""
 
     submission_id: str
+    purpose: Literal["draft", "release"] = "draft"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,15 @@ def read_regions(workspace: Workspace, bundle: ReferenceBundle) -> RegionsSaid:
     else:
         studied = [Region(contig.name, 0, contig.length) for contig in bundle.contigs]
     return RegionsSaid(studied, _read_bed(workspace, Artifact.CALLABLE_REGIONS))
+
+
+def read_report(workspace: Workspace) -> ReportFile:
+    """Return how a bundle points at the report that was rendered for signature.
+
+    Raises:
+        RejectedInputError: `object_missing`.
+    """
+    return report_file(Artifact.REPORT_PDF, workspace.fetch(Artifact.REPORT_PDF).read_bytes())
 
 
 def _read_bed(workspace: Workspace, artifact: Artifact) -> list[Region] | None:

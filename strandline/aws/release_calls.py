@@ -15,6 +15,7 @@ class ReleaseCalls:
     """`client` is one of Lambda; the functions are given by name."""
 
     client: Any
+    open_function: str
     sign_function: str
     deliver_function: str
     releases: Releases
@@ -27,6 +28,15 @@ class ReleaseCalls:
         """
         request = {"act": act, "token": token, "submission_id": submission_id, **told}
         return _invoke(self.client, self.sign_function, request)
+
+    def open(self, submission_id: str, version: int, who: str) -> dict[str, Any]:
+        """Have a version rendered for its signers.
+
+        Raises:
+            RejectedInputError: as the function refuses it.
+        """
+        request = {"act": "open", "submission_id": submission_id, "version": version, "who": who}
+        return _invoke(self.client, self.open_function, request)
 
     def deliver(self, submission_id: str, version: int) -> dict[str, Any]:
         """Have a version delivered, where everybody has signed.

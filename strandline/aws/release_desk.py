@@ -24,12 +24,13 @@ from strandline.journey import SubmissionState, release_execution
 from strandline.trust.entries import Action
 from strandline.trust.heads import name_key
 from strandline.trust.people import Meaning, people
-from strandline.trust.release import ReleaseRecord, check_reason, policy_named
+from strandline.trust.release import Kind, ReleaseRecord, check_reason, policy_named
 from strandline.trust.signatures import Signature, Statement, check_signature, next_meaning, sign
 from strandline.trust.tokens import Identity
 
 _SIGNABLE: Final = frozenset({SubmissionState.IN_REVIEW, SubmissionState.RELEASED, SubmissionState.AMENDED})
 _RELEASED: Final = _SIGNABLE - {SubmissionState.IN_REVIEW}
+_ATTEMPTS: Final = 20
 _NO_TASK: Final = frozenset({"TaskDoesNotExist", "TaskTimedOut", "InvalidToken"})
 
 
@@ -158,7 +159,7 @@ class ReleaseDesk:
                 ),
             ]
         )
-        self._start(request.submission_id, number)
+        start_release(self.workflow, self.release_arn, request.submission_id, number, "release")
         return Answer(request.submission_id, number, policy_named(self.policy).release[0])
 
     def _withdraw(self, request: DeskRequest, identity: Identity, now: datetime) -> Answer:
@@ -193,7 +194,7 @@ class ReleaseDesk:
         for one in earlier:
             if one.task_token and one.status is not ReleaseStatus.DELIVERED:
                 self._answer("send_task_failure", one.task_token, error="Withdrawn", cause="The release was withdrawn.")
-        self._start(record.submission_id, record.version)
+        start_release(self.workflow, self.release_arn, record.submission_id, record.version, "withdrawal")
         return Answer(
             record.submission_id, record.version, next_meaning(record, [signature], policy_named(record.policy))
         )
@@ -202,9 +203,9 @@ class ReleaseDesk:
         self, submission_id: str, earlier: Sequence[ReleaseVersion], identity: Identity, reason: str, now: datetime
     ) -> ReleaseRecord:
         """Return the record of a withdrawal, which has no files; it takes the place of the last that was frozen."""
+        if not earlier:
+            raise RejectedInputError("release_not_prepared", "nothing waits for review yet: wait a moment")
         frozen = [one for one in earlier if one.record is not None]
-        if not frozen:
-            raise RejectedInputError("release_not_prepared", "nothing is ready for review yet: wait a moment")
         return ReleaseRecord(
             submission_id=submission_id,
             version=earlier[-1].version + 1,
@@ -212,8 +213,8 @@ class ReleaseDesk:
             prepared=now,
             policy=self.policy,
             files=(),
-            amends=frozen[-1].version,
-            previous=frozen[-1].frozen.digest,
+            amends=frozen[-1].version if frozen else None,
+            previous=frozen[-1].frozen.digest if frozen else None,
             reason=reason,
             asked_by=identity.sub,
         )
@@ -299,9 +300,6 @@ class ReleaseDesk:
         with suppress_codes(_NO_TASK):
             getattr(self.workflow, operation)(taskToken=task_token, **told)
 
-    def _start(self, submission_id: str, version: int) -> None:
-        start_release(self.workflow, self.release_arn, submission_id, version)
-
     def _note_refusal(
         self, request: DeskRequest, identity: Identity | None, refused: RejectedInputError, now: datetime
     ) -> None:
@@ -312,13 +310,21 @@ class ReleaseDesk:
             self.releases.count_refusal(identity.sub, now)
 
 
-def start_release(workflow: Any, release_arn: str, submission_id: str, version: int) -> None:
-    """Start the workflow of one version; where it was started before, it goes on."""
-    told = {"submission_id": submission_id, "version": version}
-    with suppress_codes({"ExecutionAlreadyExists"}):
-        workflow.start_execution(
-            stateMachineArn=release_arn, name=release_execution(submission_id, version), input=json.dumps(told)
-        )
+def start_release(workflow: Any, release_arn: str, submission_id: str, version: int, kind: Kind) -> None:
+    """Start the workflow of one version; where it runs, it goes on, and where it has failed, it begins anew.
+
+    Raises:
+        RejectedInputError: `release_tried_too_often`.
+    """
+    told = json.dumps({"submission_id": submission_id, "version": version, "kind": kind})
+    for attempt in range(1, _ATTEMPTS + 1):  # a name whose execution has ended is not taken again
+        with suppress_codes({"ExecutionAlreadyExists"}):
+            name = release_execution(submission_id, version, attempt)
+            workflow.start_execution(stateMachineArn=release_arn, name=name, input=told)
+            return
+    raise RejectedInputError(
+        "release_tried_too_often", f"version {version} has failed {_ATTEMPTS} times: mend what its executions say"
+    )
 
 
 class suppress_codes(suppress):  # noqa: N801 - it reads as `contextlib.suppress`

@@ -21,7 +21,7 @@ from strandline.aws.releases import Releases, ReleaseStatus, ReleaseVersion
 from strandline.aws.submissions import SubmissionRecord, SubmissionsTable
 from strandline.errors import RejectedInputError
 from strandline.journey import ALLOWED_MOVES, Artifact, SubmissionState, artifact_key, release_prefix
-from strandline.trust.delivery import RELEASED, make_delivery, verify_delivery
+from strandline.trust.delivery import RELEASED, check_drafts_agree, make_delivery, verify_delivery
 from strandline.trust.entries import Action
 from strandline.trust.release import FrozenFile, ReleaseRecord, policy_named
 from strandline.trust.signatures import Signature, next_meaning, verify_release
@@ -29,8 +29,8 @@ from strandline.trust.signatures import Signature, next_meaning, verify_release
 _T = TypeVar("_T")
 WHO: Final = "release"
 _FIRST_REASON: Final = "First release"
-_DELIVERED: Final[Mapping[Artifact, bool]] = {Artifact.BUNDLE: True, Artifact.REPORT: True}
-"""What is released, and whether there has to be one."""
+_DELIVERED: Final = (Artifact.BUNDLE, Artifact.REPORT, Artifact.REPORT_PDF, Artifact.PLAIN_REPORT)
+"""What is released, each of it."""
 _FILE_LIMIT_BYTES: Final = 64 << 20
 _CONTENT_TYPES: Final = {"json": "application/json", "html": "text/html; charset=utf-8", "pdf": "application/pdf"}
 
@@ -59,13 +59,35 @@ class ReleaseSteps:
     delivery: S3Objects | None = None
     key: SigningKey | None = None
 
-    def open(self, submission_id: str, workflow: Any, release_arn: str, now: datetime) -> bool:
-        """Have the first version of a submission in review prepared; False where it is not in review."""
+    def ask(self, submission_id: str, now: datetime) -> bool:
+        """Put the first version of a submission in review into the queue; False where it is not in review."""
         found = self.submissions.get(submission_id)
         if found is None or found.state is not SubmissionState.IN_REVIEW:
             return False
         self.releases.transact([self.releases.asking(submission_id, 1, "release", who=WHO, why=_FIRST_REASON, now=now)])
-        start_release(workflow, release_arn, submission_id, 1)
+        return True
+
+    def open(self, request: ReleaseRequest, who: str, workflow: Any, release_arn: str, now: datetime) -> bool:
+        """Have a version rendered for its signers, because somebody opens it; False where it was opened before.
+
+        Raises:
+            RejectedInputError: `release_unknown` or `release_not_allowed`.
+        """
+        version = self.releases.version(request.submission_id, request.version)
+        if version.record is not None:
+            return False
+        self._check_state(self._submission(request), version)
+        entry = self.releases.telling(
+            Action.READ,
+            request.submission_id,
+            request.version,
+            who=who,
+            role="person",
+            why="Opened for review",
+            now=now,
+        )
+        self.releases.transact([entry])
+        start_release(workflow, release_arn, request.submission_id, request.version, version.kind)
         return True
 
     def prepare(self, request: ReleaseRequest, now: datetime) -> str:
@@ -163,19 +185,19 @@ class ReleaseSteps:
         )
 
     def _files(self, submission_id: str) -> Sequence[FrozenFile]:
-        bucket, files = _granted(self.analysis), []
-        for artifact, demanded in _DELIVERED.items():
+        bucket, files, drafts = _granted(self.analysis), [], {}
+        for artifact in _DELIVERED:
             key = artifact_key(submission_id, artifact)
             found = bucket.current(key)
             if found is None:
-                if demanded:
-                    raise RejectedInputError("release_file_missing", f"{key} is not there: run the step that makes it")
-                continue
+                raise RejectedInputError("release_file_missing", f"{key} is not there: run the step that makes it")
             body = bucket.read(key, limit_bytes=_FILE_LIMIT_BYTES, version_id=found.version_id)
             if len(body) > _FILE_LIMIT_BYTES:
                 raise RejectedInputError("release_file_too_large", f"{key} is over {_FILE_LIMIT_BYTES >> 20} MiB")
             digest = hashlib.sha256(body).hexdigest()
             files.append(FrozenFile(name=artifact, version_id=found.version_id, sha256=digest, size_bytes=len(body)))
+            drafts[str(artifact)] = body
+        check_drafts_agree(drafts)
         return files
 
     def _fetch(self, record: ReleaseRecord) -> dict[str, bytes]:

@@ -57,7 +57,10 @@ class ReleaseVersion:
             RejectedInputError: `release_not_prepared`.
         """
         if self.record is None:
-            raise RejectedInputError("release_not_prepared", f"version {self.version} is not ready for review yet")
+            raise RejectedInputError(
+                "release_not_prepared",
+                f"version {self.version} is not ready for review yet: see 'strandline release open'",
+            )
         return self.record
 
 

@@ -15,7 +15,7 @@ from strandline.journey import Artifact
 from strandline.reads.reference_bundle import ReferenceRole
 from strandline.reporting.evidence_page import IgvPage, build_evidence_page
 from strandline.reporting.gathering import EvidenceFiles, gather_evidence, measure_genes
-from strandline.reporting.paper import print_report
+from strandline.reporting.paper import print_for_signature, print_report
 from strandline.reporting.plain import build_plain_page
 from strandline.reporting.report import ReportInput, build_report
 from strandline.reporting.report_rows import Evidence
@@ -58,7 +58,8 @@ def render_report(
     html = build_report(source)
     made = [Artifact.REPORT, Artifact.REPORT_PDF, Artifact.PLAIN_REPORT]
     workspace.path(Artifact.REPORT).write_text(html)
-    workspace.path(Artifact.REPORT_PDF).write_bytes(print_report(html))
+    printed = print_for_signature(html) if for_release else print_report(html)
+    workspace.path(Artifact.REPORT_PDF).write_bytes(printed)
     workspace.path(Artifact.PLAIN_REPORT).write_text(build_plain_page(source))
     if igv_js:
         page = IgvPage(

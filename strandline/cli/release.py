@@ -68,6 +68,18 @@ def show(
     print_rows(("version", "kind", "status", "record_sha256", "signed_by", "reason"), rows, form)
 
 
+@app.command(name="open")
+def open_version(submission_id: SubmissionArgument, version: VersionOption = None, stage: StageOption = LOCAL) -> None:
+    """Open a version for review: its report is rendered with all evidence, as those who sign it will see it.
+
+    Example: strandline release open s-5f2a9c01d3e41b7c
+    """
+    deployment = connect(stage)
+    found = _version(deployment.release_calls.releases.versions(submission_id), version)
+    opened = deployment.release_calls.open(submission_id, found.version, deployment.caller())["opened"]
+    say("it is being rendered: see 'strandline release show'" if opened else "it was opened before")
+
+
 @app.command()
 def sign(
     submission_id: SubmissionArgument,
@@ -174,7 +186,7 @@ def _version(versions: list[ReleaseVersion], number: int | None) -> ReleaseVersi
 
 def _missing(releases: Releases, version: ReleaseVersion) -> Meaning | str | None:
     if version.record is None:
-        return "preparation"
+        return "opening"
     given = releases.signatures(version.submission_id, version.version)
     return next_meaning(version.record, given, policy_named(version.record.policy)) or "delivery"
 

@@ -16,10 +16,11 @@ from strandline.fhir import codes, people
 from strandline.fhir import study as studies
 from strandline.fhir.codes import SUBMISSIONS, Json, loinc
 from strandline.fhir.collection import paused_collection
-from strandline.fhir.drafting import BundleInput, Draft, ReportFile, reference_of
+from strandline.fhir.drafting import BundleInput, Draft, reference_of
 from strandline.fhir.implications import implications
 from strandline.fhir.phase import genotypes, phased_pairs
 from strandline.fhir.provenance import provenance
+from strandline.fhir.report_file import ReportFile
 from strandline.fhir.variant import asked_variant, found_variant
 from strandline.journey import Artifact
 from strandline.reporting.findings import Findings

@@ -10,6 +10,7 @@ from typing import Final
 
 from strandline.fhir import codes
 from strandline.fhir.codes import Json
+from strandline.fhir.report_file import ReportFile
 from strandline.landing.manifest import SampleDeclaration
 from strandline.landing.regions import Region
 from strandline.reads.quality import QualitySummary
@@ -46,16 +47,6 @@ class RegionsSaid:
 
     studied: Sequence[Region] | None = None
     called: Sequence[Region] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ReportFile:
-    """A report to point at: its SHA-1 is what FHIR R4 gives an attachment (Attachment.hash)."""
-
-    title: str
-    content_type: str
-    size_bytes: int
-    sha1: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,19 @@ Source of the form: ISO 14289-1 (PDF/UA-1).
 
 import logging
 import re
+from html import escape
 from typing import Any, Final
 
 from strandline.errors import RejectedInputError
+from strandline.reporting.signature_page import LETTERS, bring_letters
 
 _VARIANT: Final = "pdf/ua-1"
 _SCREEN_ONLY: Final = re.compile(r'<details class="on-screen">.*?</details>\n?', re.DOTALL)  # text holds no markup
 _INLINE: Final = "data"
+_SHEET: Final = f"""<!doctype html><html lang="en"><title>Letters</title>
+<style>body {{ font-family: "Liberation Sans", "DejaVu Sans", sans-serif; white-space: pre-wrap }}</style>
+<p>{escape(LETTERS)}</p></html>"""
+"""In the families of `report.css`."""
 _INSTALL: Final = "install Pango (Debian: apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0)"
 
 
@@ -25,6 +31,15 @@ def print_report(html: str) -> bytes:
     printer, fetcher = _load()
     document = printer(string=_SCREEN_ONLY.sub("", html), url_fetcher=fetcher)
     return bytes(document.write_pdf(pdf_variant=_VARIANT))
+
+
+def print_for_signature(html: str) -> bytes:
+    """Return a report as a PDF that `signature_page.append_signatures` adds its signatures to.
+
+    Raises:
+        RejectedInputError: as `print_report`.
+    """
+    return bring_letters(print_report(html), print_report(_SHEET))
 
 
 def can_print() -> bool:

@@ -50,6 +50,19 @@ def print_signatures(report: str, version: SignedVersion, signatures: Sequence[P
     return _BANNER.sub(lambda _: banner, report).replace(_HEAD, f"{_HEAD}{block}\n")
 
 
+def print_plain_signature(page: str, signatures: Sequence[PrintedSignature]) -> str:
+    """Return the page in plain words with the name and date of its last signature.
+
+    Raises:
+        RejectedInputError: `report_not_a_draft`, where the page does not have the place once.
+    """
+    if len(_BANNER.findall(page)) != 1 or not signatures:
+        raise RejectedInputError("report_not_a_draft", "the page has no place for a signature: build it anew")
+    last = signatures[-1]
+    says = f"Checked and signed by {last.printed_name} on {last.signed_at:%Y-%m-%d}."
+    return _BANNER.sub(lambda _: f'<div class="draft is-signed" role="note">{escape(says)}</div>', page)
+
+
 def _banner(last: PrintedSignature) -> str:
     says = f"Signed by {last.printed_name} ({last.meaning}), {last.signed_at.strftime('%Y-%m-%d %H:%M')} UTC."
     return f'<div class="draft is-signed" role="note">{escape(says)}</div>'

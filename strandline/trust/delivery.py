@@ -1,7 +1,7 @@
 """What is handed over of a release: the signed files, their final form, and what proves who signed them.
 
-The final bundle and report are made of the files that were signed and of the signatures, by nothing else: whoever has
-the folder makes them again and compares. So a byte that was changed in either shows.
+The final files are made of those that were signed and of the signatures, by nothing else: whoever has the folder makes
+them again and compares. So a byte that was changed in any shows. The final PDF begins with the signed one.
 """
 
 from collections.abc import Mapping
@@ -15,8 +15,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from strandline.errors import RejectedInputError
 from strandline.fhir.provenance import Signature as FhirSignature
 from strandline.fhir.provenance import sign_provenance
+from strandline.fhir.report_file import point_at, points_at, report_file
 from strandline.journey import Artifact
-from strandline.reporting.signature_block import PrintedSignature, SignedVersion, print_signatures
+from strandline.reporting.signature_block import (
+    PrintedSignature,
+    SignedVersion,
+    print_plain_signature,
+    print_signatures,
+)
 from strandline.trust.heads import to_pem
 from strandline.trust.release import Policy, ReleaseRecord, canonical, parse_record
 from strandline.trust.signatures import (
@@ -34,7 +40,8 @@ RELEASED: Final = "released.json"
 """Written last: whoever finds it finds the rest."""
 
 _SIGNED_FOLDER: Final = "signed/"
-_MAKING: Final = 1
+_MAKING_WITHOUT_PDF: Final = 1
+_MAKING: Final = 2
 _SIGNATURE_FORMAT: Final = "application/json"
 
 
@@ -75,10 +82,25 @@ def make_delivery(
         "amends": record.amends,
         "reason": record.reason,
         "record_sha256": record.digest,
-        "making": _MAKING,
+        "making": _MAKING if Artifact.REPORT_PDF in drafts else _MAKING_WITHOUT_PDF,
         "files": {name: sha256(body).hexdigest() for name, body in made.items()},
     }
     return made | {RELEASED: canonical(told)}
+
+
+def check_drafts_agree(drafts: Mapping[str, bytes]) -> None:
+    """Check that bundle and PDF are of one making, before anybody signs them.
+
+    Raises:
+        RejectedInputError: `release_files_disagree`.
+    """
+    pdf, bundle = drafts.get(Artifact.REPORT_PDF), drafts.get(Artifact.BUNDLE)
+    if pdf is None or bundle is None:
+        return
+    if not points_at(orjson.loads(bundle), report_file(Artifact.REPORT_PDF, pdf)):
+        raise RejectedInputError(
+            "release_files_disagree", "the bundle points at another report than the one that is there: render it anew"
+        )
 
 
 def verify_delivery(files: Mapping[str, bytes], key: ec.EllipticCurvePublicKey, policy: Policy) -> Verified:
@@ -115,27 +137,34 @@ def _check_drafts(record: ReleaseRecord, drafts: Mapping[str, bytes]) -> None:
 
 def _finals(record: ReleaseRecord, signatures: list[Signature], drafts: Mapping[str, bytes]) -> dict[str, bytes]:
     """Return the final form of what has one; other files are handed over as they were signed."""
-    finals: dict[str, bytes] = {}
-    for name, body in drafts.items():
-        match name:
-            case Artifact.BUNDLE:
-                finals[name] = orjson.dumps(sign_provenance(orjson.loads(body), *map(_for_fhir, signatures)))
-            case Artifact.REPORT:
-                finals[name] = _print(record, signatures, body)
-            case _:
-                finals[name] = body
-    return finals
-
-
-def _for_fhir(signature: Signature) -> FhirSignature:
-    said = signature.statement
-    return FhirSignature(said.sub, said.signed_at, canonical(signature.as_json()), _SIGNATURE_FORMAT, said.meaning)
-
-
-def _print(record: ReleaseRecord, signatures: list[Signature], report: bytes) -> bytes:
     version = SignedVersion(record.submission_id, record.version, record.digest, record.amends, record.reason)
     printed = [
         PrintedSignature(said.printed_name, said.user_name, MEANING_WORDS[said.meaning], said.signed_at)
         for said in (one.statement for one in signatures)
     ]
-    return print_signatures(report.decode(), version, printed).encode()
+    finals = dict(drafts)
+    for name, body in drafts.items():
+        match name:
+            case Artifact.REPORT:
+                finals[name] = print_signatures(body.decode(), version, printed).encode()
+            case Artifact.REPORT_PDF:
+                finals[name] = _sign_pdf(body, version, printed)
+            case Artifact.PLAIN_REPORT:
+                finals[name] = print_plain_signature(body.decode(), printed).encode()
+    if Artifact.BUNDLE in drafts:
+        bundle = sign_provenance(orjson.loads(drafts[Artifact.BUNDLE]), *map(_for_fhir, signatures))
+        if Artifact.REPORT_PDF in finals:
+            point_at(bundle, report_file(Artifact.REPORT_PDF, finals[Artifact.REPORT_PDF]))
+        finals[Artifact.BUNDLE] = orjson.dumps(bundle)
+    return finals
+
+
+def _sign_pdf(pdf: bytes, version: SignedVersion, printed: list[PrintedSignature]) -> bytes:
+    from strandline.reporting.signature_page import append_signatures  # noqa: PLC0415 - few need to read a PDF
+
+    return append_signatures(pdf, version, printed)
+
+
+def _for_fhir(signature: Signature) -> FhirSignature:
+    said = signature.statement
+    return FhirSignature(said.sub, said.signed_at, canonical(signature.as_json()), _SIGNATURE_FORMAT, said.meaning)

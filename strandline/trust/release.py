@@ -44,7 +44,7 @@ class ReleaseRecord(_Frozen):
         prepared: when it was frozen, in UTC: no signature is earlier.
         policy: the name of what it has to be signed with.
         files: what is released, each name once.
-        amends: the version that it takes the place of; None for the first.
+        amends: the version that it takes the place of; None for the first, and where none was ready for review.
         previous: SHA-256 of that version's record.
         reason: why there is this version.
         asked_by: who asked for it; a person's `sub`, or the workflow.
@@ -98,13 +98,16 @@ def parse_record(body: bytes) -> ReleaseRecord:
     except ValidationError:
         raise RejectedInputError("release_record_invalid", "this is no record of a release") from None
     names = [one.name for one in record.files]
-    amended = (record.version > 1, record.amends is not None, record.previous is not None)
-    whole = (
-        len(set(names)) == len(names) and len(set(amended)) == 1 and bool(record.files) == (record.kind == "release")
-    )
+    whole = len(set(names)) == len(names) and _follows(record) and bool(record.files) == (record.kind == "release")
     if not whole or record.to_bytes() != body or (record.amends or 0) >= record.version:
         raise RejectedInputError("release_record_invalid", "the record of the release contradicts itself")
     return record
+
+
+def _follows(record: ReleaseRecord) -> bool:
+    """Tell whether a version names the one before it; a withdrawal of what was never ready for review has none."""
+    named = {record.amends is not None, record.previous is not None}
+    return named == {record.version > 1} or (record.kind == "withdrawal" and named == {False})
 
 
 @cache

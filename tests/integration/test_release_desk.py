@@ -6,10 +6,11 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from strandline.aws.audit_trail import SigningKey
 from strandline.aws.consents import Consents
-from strandline.aws.release_desk import DeskRequest, ReleaseDesk
+from strandline.aws.release_desk import DeskRequest, ReleaseDesk, start_release
 from strandline.aws.release_steps import AwaitingRequest, ReleaseRequest, ReleaseSteps
 from strandline.aws.releases import Releases
 from strandline.aws.tokens import UserPool
@@ -19,11 +20,14 @@ from strandline.trust.delivery import verify_delivery
 from strandline.trust.entries import parse_entry
 from strandline.trust.release import policy_named
 from tests.integration.conftest import NOW, READS, Aws, manifest_of
-from tests.unit.test_release import DRAFTS
+from tests.unit.signable_pdf import signable_pdf
+from tests.unit.test_signature_page import drafts_for
 from tests.unit.test_tokens import public, token
 
 S = SubmissionState
 POOL = "us-east-1_Example"
+DRAFTS = drafts_for(signable_pdf())
+FIRST = ReleaseRequest(submission_id="s-1", version=1)
 
 
 class Answers:
@@ -103,8 +107,8 @@ def place(aws: Aws) -> Place:
         if bucket == "delivery":
             aws.s3.create_bucket(Bucket=bucket)
         aws.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    for artifact in (Artifact.BUNDLE, Artifact.REPORT):
-        aws.bucket("analysis").write(artifact_key("s-1", artifact), DRAFTS[artifact])
+    for name, body in DRAFTS.items():
+        aws.bucket("analysis").write(artifact_key("s-1", Artifact(name)), body)
     aws.submit("s-1", READS, manifest_of(READS))
     for state in (S.VALIDATING, S.ANALYSING, S.LOADED, S.IN_REVIEW):
         aws.table.move("s-1", state, who="sample_to_release", why="It was due", now=NOW)
@@ -113,8 +117,9 @@ def place(aws: Aws) -> Place:
     steps = ReleaseSteps(releases, aws.table, "two_persons", *buckets, key)
     pool = UserPool(boto3.client("cognito-idp"), POOL, frozenset({"line"}), {"keys": [public()]})
     desk = ReleaseDesk(releases, aws.table, pool, key, workflow, "arn", "two_persons", timedelta(seconds=120))
-    assert steps.open("s-1", workflow, "arn", NOW)
-    steps.prepare(ReleaseRequest(submission_id="s-1", version=1), NOW)
+    assert steps.ask("s-1", NOW)
+    assert steps.open(FIRST, "arn:a-reviewer", workflow, "arn", NOW)
+    steps.prepare(FIRST, NOW)
     steps.wait(AwaitingRequest(submission_id="s-1", version=1, task_token="task-1"), workflow)
     return Place(aws, desk, steps, workflow)
 
@@ -144,7 +149,8 @@ def test_what_is_delivered_verifies_offline_and_delivering_again_changes_nothing
     verify_delivery(files, place.desk.key.public_key(), policy_named("two_persons"))
     assert len(place.aws.s3.list_object_versions(Bucket="delivery", Prefix=prefix)["Versions"]) == len(files)
     assert [change.after for change in place.aws.table.changes("s-1")][-2:] == [S.IN_REVIEW, S.RELEASED]
-    assert sorted(what for what, _, _ in place.entries()) == ["JOB_RUN", "RELEASED", "SIGNED", "SIGNED"]
+    assert sorted(what for what, _, _ in place.entries()) == ["JOB_RUN", "READ", "RELEASED", "SIGNED", "SIGNED"]
+    assert files["report.pdf"].startswith(DRAFTS["report.pdf"])
 
 
 def test_a_sign_in_counts_for_one_act_even_through_another_token_of_it(place):
@@ -282,8 +288,50 @@ def test_steps_that_run_twice_run_once(place):
     first = ReleaseRequest(submission_id="s-1", version=1)
     before = place.desk.releases.version("s-1", 1).frozen
     assert place.steps.prepare(first, NOW + timedelta(minutes=5)) == before.digest
-    assert place.steps.open("s-1", place.workflow, "arn", NOW)
+    assert place.steps.ask("s-1", NOW)
+    assert not place.steps.open(first, "arn:a-reviewer", place.workflow, "arn", NOW)
     assert place.desk.releases.version("s-1", 1).frozen == before
+
+
+def test_what_nobody_opened_is_rendered_for_nobody_and_can_be_withdrawn_all_the_same(place):
+    place.aws.submit("s-2", READS, manifest_of(READS))
+    for state in (S.VALIDATING, S.ANALYSING, S.LOADED, S.IN_REVIEW):
+        place.aws.table.move("s-2", state, who="sample_to_release", why="It was due", now=NOW)
+    started = list(place.workflow.told)
+    assert place.steps.ask("s-2", NOW)
+    assert place.workflow.told == started
+    asked = DeskRequest(act="withdraw", token=place.token("ann", "approver"), submission_id="s-2", reason="No consent")
+    assert place.desk.act(asked, NOW).version == 2
+    gone = ReleaseRequest(submission_id="s-2", version=2)
+    assert place.steps.deliver(gone, NOW)["state"] is S.WITHDRAWN
+    assert place.desk.releases.version("s-2", 2).frozen.amends is None
+    first = ReleaseRequest(submission_id="s-2", version=1)
+    assert refusal(lambda: place.steps.open(first, "arn:a-reviewer", place.workflow, "arn", NOW)) == (
+        "release_not_allowed"
+    )
+
+
+def test_without_its_pdf_or_with_another_one_nothing_is_laid_before_signers(place):
+    place.release()
+    place.act("amend", place.token("ada", "author"), "A new ClinVar")
+    second, key = ReleaseRequest(submission_id="s-1", version=2), artifact_key("s-1", Artifact.REPORT_PDF)
+    place.aws.bucket("analysis").write(key, signable_pdf(2))
+    assert refusal(lambda: place.steps.prepare(second, NOW)) == "release_files_disagree"
+    place.aws.s3.delete_object(Bucket="analysis", Key=key)
+    assert refusal(lambda: place.steps.prepare(second, NOW)) == "release_file_missing"
+
+
+def test_a_version_whose_rendering_failed_is_opened_again_under_another_name(aws):
+    taken = {"s-1.v1", "s-1.v1.2"}
+
+    class Machine:
+        def start_execution(self, **asked: Any) -> None:
+            if asked["name"] in taken:
+                raise ClientError({"Error": {"Code": "ExecutionAlreadyExists"}}, "StartExecution")
+            taken.add(asked["name"])
+
+    start_release(Machine(), "arn", "s-1", 1, "release")
+    assert taken == {"s-1.v1", "s-1.v1.2", "s-1.v1.3"}
 
 
 def test_a_late_task_token_of_a_release_that_is_signed_lets_the_workflow_go_on_at_once(place):

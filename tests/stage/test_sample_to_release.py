@@ -5,7 +5,6 @@ Requirements: ING-01, ING-03, ANA-01, ANA-06, ANA-09, LAK-01, LAK-04, CLN-01, CL
 
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -18,10 +17,8 @@ import pytest
 
 from strandline.cli.analysis import fetch_results
 from strandline.cli.references import ReferenceSources, make_reference
-from strandline.journey import Artifact, SubmissionState, artifact_key, manifest_key
-from strandline.reporting.paper import can_print
+from strandline.journey import Artifact, SubmissionState, manifest_key
 from strandline.variants.comparison import compare_calls
-from strandline.variants.records import read_calls
 from tests.stage.conftest import ANALYSED, DATA
 from tests.stage.test_steps_by_content import whole_genome
 
@@ -152,33 +149,6 @@ def test_loading_twice_equals_loading_once(child, lab):
     assert lab.deployment.queries.run(count).rows == before
     samples = f"SELECT count(*) FROM samples WHERE submission_id = '{submission_id}'"
     assert lab.deployment.queries.run(samples).rows == (("1",),)
-
-
-@pytest.mark.skipif(not can_print(), reason="this machine has no Pango")
-def test_the_report_is_rendered_with_its_evidence_by_a_job_of_its_own(child, lab):
-    submission_id, out = child
-    batch = lab.deployment.batch
-    job = batch.submit_job(
-        jobName="render-report",
-        jobQueue="strandline-local-cpu",
-        jobDefinition="strandline-local-render-report",
-        shareIdentifier="north",
-        containerOverrides={"environment": [{"name": "SUBMISSION_ID", "value": submission_id}]},
-    )["jobId"]
-    while (state := batch.describe_jobs(jobs=[job])["jobs"][0]["status"]) not in {"SUCCEEDED", "FAILED"}:
-        time.sleep(0.1)
-    assert state == "SUCCEEDED"
-    made = {
-        artifact: lab.deployment.analysis.read(artifact_key(submission_id, artifact), limit_bytes=8 << 20)
-        for artifact in (Artifact.REPORT, Artifact.REPORT_PDF)
-    }
-    assert made[Artifact.REPORT_PDF].startswith(b"%PDF-1.7")
-    report = made[Artifact.REPORT].decode()
-    known = next(call for call in read_calls(out / Artifact.CALLS) if call.clinvar_id)
-    shown = re.search(rf"{known.position:,}: (\d+) shows? {known.alt}", report)
-    assert shown
-    assert abs(int(shown[1]) - (known.alt_depth or 0)) <= 2  # the caller leaves out bases of low quality
-    assert "Prepared, not classified" in report
 
 
 def test_a_job_of_glue_counts_what_was_loaded_and_nothing_where_nothing_was(child, deployed):

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from strandline.fhir.bundle import build_bundle
-from strandline.fhir.drafting import AskedVariant, BundleInput, Outcome, RegionsSaid, ReportFile
+from strandline.fhir.drafting import AskedVariant, BundleInput, Outcome, RegionsSaid
 from strandline.fhir.provenance import Signature, sign_provenance
+from strandline.fhir.report_file import ReportFile
 from strandline.landing.manifest import SampleDeclaration
 from strandline.landing.regions import Region
 from strandline.reporting.findings import Finding, Findings, Tier
