@@ -45,9 +45,13 @@ JOB_NAMES = (
     "call_gatk",
     "call_deepvariant",
     "call_parabricks",
+    "joint_gatk",
+    "joint_glnexus",
 )
 WHOLE_CALLS = {"gatk": "call_gatk", "deepvariant": "call_deepvariant", "parabricks": "call_parabricks"}
 """The jobs of callers that take a sample as a whole. Their sizes are for a genome; PlanCalling may ask for less."""
+JOINT_CALLS = {"gatk": "joint_gatk", "glnexus": "joint_glnexus"}
+"""The jobs of tools that take a cohort as a whole. Their sizes are for genomes; PlanGenotyping may ask for less."""
 
 _SMALL = JobSize(vcpus=2, memory_mib=7_680, timeout_s=90 * 60)
 _CLOUD_SIZES = {
@@ -65,6 +69,8 @@ _CLOUD_SIZES = {
     "call_deepvariant": JobSize(vcpus=32, memory_mib=122_880, timeout_s=12 * 3600),
     # four GPUs of a g5.12xlarge, all but what the machine keeps for itself
     "call_parabricks": JobSize(vcpus=44, memory_mib=172_032, timeout_s=6 * 3600, gpus=4),
+    "joint_gatk": JobSize(vcpus=4, memory_mib=32_768, timeout_s=36 * 3600),
+    "joint_glnexus": JobSize(vcpus=16, memory_mib=61_440, timeout_s=6 * 3600),
 }
 # bwa-mem2 keeps its index of a whole human genome in memory: 28 GB beside the reads in flight.
 _GENOME_SIZES = _CLOUD_SIZES | {
@@ -85,6 +91,8 @@ _LOCAL_SIZES = {
     "call_gatk": JobSize(vcpus=2, memory_mib=4_096, timeout_s=4 * 3_600),
     "call_deepvariant": JobSize(vcpus=2, memory_mib=4_096, timeout_s=4 * 3_600),
     "call_parabricks": JobSize(vcpus=2, memory_mib=4_096, timeout_s=4 * 3_600, gpus=1),
+    "joint_gatk": JobSize(vcpus=2, memory_mib=4_096, timeout_s=4 * 3_600),
+    "joint_glnexus": JobSize(vcpus=2, memory_mib=4_096, timeout_s=4 * 3_600),
 }
 
 _MADE_UP_SITES = ("north", "south")

@@ -72,7 +72,8 @@ class StageState:
 class StageStatus:
     """How a stage is now. What can only be asked of a running one is empty or None otherwise.
 
-    `missing_by_caller` names the callers that cannot run here, and what each lacks.
+    `missing_by_caller` names the callers that cannot run here, and what each lacks; `missing_by_joint` likewise what
+    genotypes cohorts together.
     """
 
     stage: str
@@ -90,6 +91,7 @@ class StageStatus:
     differences: list[Difference]
     missing_tools: list[str]
     missing_by_caller: dict[str, list[str]]
+    missing_by_joint: dict[str, list[str]]
 
 
 def up(stage: str, *, progress: Progress) -> StageState:
@@ -164,9 +166,8 @@ def status(stage: str) -> StageStatus:
     missing = [tool for tool in _TOOLS if shutil.which(tool) is None]
     process = running.process() if running is not None else None
     if running is None or process is None:
-        return StageStatus(
-            stage, folder, False, None, None, None, None, {}, 0, [], {}, {}, differences(), missing, _missing_callers()
-        )
+        lacking = (missing, _missing_callers(), _missing_joint())
+        return StageStatus(stage, folder, False, None, None, None, None, {}, 0, [], {}, {}, differences(), *lacking)
     url = running.endpoint_url
     cloudformation = stage_client("cloudformation", url)
     stacks = {item["StackName"]: item["StackStatus"] for item in cloudformation.describe_stacks()["Stacks"]}
@@ -191,6 +192,7 @@ def status(stage: str) -> StageStatus:
         differences=differences(),
         missing_tools=missing,
         missing_by_caller=_missing_callers(),
+        missing_by_joint=_missing_joint(),
     )
 
 
@@ -199,6 +201,13 @@ def _missing_callers() -> dict[str, list[str]]:
 
     missing = {caller.value: missing_tools(caller) for caller in TRAITS}
     return {caller: tools for caller, tools in missing.items() if tools}
+
+
+def _missing_joint() -> dict[str, list[str]]:
+    from strandline.variants.joint_choice import JointCaller, missing_joint_tools  # noqa: PLC0415 - likewise
+
+    missing = {joint.value: missing_joint_tools(joint) for joint in JointCaller}
+    return {joint: tools for joint, tools in missing.items() if tools}
 
 
 def verify(stage: str) -> "list[Check]":

@@ -25,7 +25,7 @@ from infra.stacks.catalog import CatalogStack
 from infra.stacks.network import NetworkStack
 from infra.stacks.part import PartStack
 from infra.stacks.storage import StorageStack
-from infra.stages import WHOLE_CALLS, StageConfig
+from infra.stages import JOINT_CALLS, WHOLE_CALLS, StageConfig
 
 _SUBMISSIONS = "submissions/"
 _COHORTS = "cohorts/"
@@ -125,7 +125,10 @@ class ComputeStack(PartStack):
             "filter_and_qc": (analyses, [*references, *analysed, *result]),
             "load_lake": (loads, [*analysed, *result, *lake, *maintain_tables(names)]),
             "render_report": (analyses, [*references, *analysed, *result]),
-            "joint_genotype": (analyses, [*references, *analysed, *of_cohorts]),
+            **{
+                job: (analyses, [*references, *analysed, *of_cohorts])
+                for job in ("joint_genotype", *JOINT_CALLS.values())
+            },
             **{
                 job: ({"GPUS": str(stage.size_of(job).gpus), **analyses}, [*references, *analysed, *result])
                 for job in WHOLE_CALLS.values()

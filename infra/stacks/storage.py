@@ -13,7 +13,7 @@ from infra.stacks.part import PartStack
 from infra.stages import StageConfig
 
 COOL_TAG = ("tier", "cool")
-"""What a job tags large results with (CRAM), so that they move to cooler storage."""
+"""What a job tags large results with (CRAM, gVCFs of callers as they were), so that they move to cooler storage."""
 
 PASSING_TAG = ("tier", "passing")
 """What a job tags with that is put together with others and then needed no more."""

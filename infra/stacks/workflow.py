@@ -26,12 +26,13 @@ from infra.stacks.compute import ComputeStack
 from infra.stacks.network import NetworkStack
 from infra.stacks.part import PartStack
 from infra.stacks.storage import StorageStack
-from infra.stages import WHOLE_CALLS, StageConfig
+from infra.stages import JOINT_CALLS, WHOLE_CALLS, StageConfig
 
 _SUBMISSIONS = "submissions/"
 _COHORTS = "cohorts/"
 _COHORT_FUNCTIONS = ("plan_genotyping", "conclude_cohort")
-_COHORT_JOBS = ("joint_genotype",)
+_COHORT_JOBS = ("joint_genotype", *JOINT_CALLS.values())
+_STEADY_COHORT_JOBS = ("joint_gatk",)  # runs for a day: what Spot takes back is lost from its beginning
 _RELEASE_JOBS = ("render_report",)
 
 
@@ -189,7 +190,7 @@ class WorkflowStack(PartStack):
                     "CALLING_PART_BYTES": str(self._stage.calling_part_bytes),
                     "CALLING_SIDE_BY_SIDE": str(self._stage.calling_side_by_side),
                     "JOBS_RUN_IN_IMAGES": str(self._stage.jobs_run_in_images).lower(),
-                    "WHOLE_CALL_RESOURCES": json.dumps(_whole_call_resources(self._stage)),
+                    "WHOLE_CALL_RESOURCES": json.dumps(_most_of_jobs(self._stage, WHOLE_CALLS)),
                 },
                 permissions=analyses,
                 reads_sequences=True,
@@ -198,7 +199,12 @@ class WorkflowStack(PartStack):
             ),
             self._function(
                 "plan_genotyping",
-                environment={**drafts, "CALLING_PART_BYTES": str(self._stage.calling_part_bytes)},
+                environment={
+                    **drafts,
+                    "CALLING_PART_BYTES": str(self._stage.calling_part_bytes),
+                    "JOBS_RUN_IN_IMAGES": str(self._stage.jobs_run_in_images).lower(),
+                    "JOINT_RESOURCES": json.dumps(_most_of_jobs(self._stage, JOINT_CALLS)),
+                },
                 permissions=[
                     *references,
                     *analysed,
@@ -250,7 +256,7 @@ class WorkflowStack(PartStack):
             compute,
             list(_COHORT_FUNCTIONS),
             list(_COHORT_JOBS),
-            numbers=_memory_of_jobs(self._stage, _COHORT_JOBS),
+            numbers=_memory_of_jobs(self._stage, ["joint_genotype"]),
             also=_run_children(self._names, "joint_genotype"),
         )
 
@@ -271,7 +277,7 @@ class WorkflowStack(PartStack):
                 compute.gpu_queue if self._stage.size_of(job).gpus else compute.steady_queue
             ).attr_job_queue_arn
             for job in jobs
-            if job in WHOLE_CALLS.values()
+            if job in WHOLE_CALLS.values() or job in _STEADY_COHORT_JOBS
         }
         return Workflow(
             self,
@@ -310,16 +316,16 @@ def _memory_of_jobs(stage: StageConfig, jobs: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _whole_call_resources(stage: StageConfig) -> dict[str, dict[str, int]]:
-    """Return what the stage gives a genome, by the caller that takes it as a whole."""
+def _most_of_jobs(stage: StageConfig, job_by_tool: Mapping[str, str]) -> dict[str, dict[str, int]]:
+    """Return what the stage gives a genome, or a cohort of them, by the tool that takes it as a whole."""
     return {
-        caller: {
+        tool: {
             "vcpus": stage.size_of(job).vcpus,
             "memory_mib": stage.size_of(job).memory_mib,
             "gpus": stage.size_of(job).gpus,
             "scratch_gib": stage.scratch_gib,
         }
-        for caller, job in WHOLE_CALLS.items()
+        for tool, job in job_by_tool.items()
     }
 
 

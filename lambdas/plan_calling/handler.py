@@ -60,7 +60,7 @@ def lambda_handler(event: PlanningRequest, context: LambdaContext) -> dict[str, 
     caller = chosen_caller(event.submission_id, submissions(), in_images=settings().jobs_run_in_images)
     machine = plan_machine(event.submission_id, caller, analysis=analysis, most_by_caller=most_by_caller())
     if machine:
-        return {"caller": caller.value, "part_count": 1, "parts": [1], "machine": _as_batch_asks(machine)}
+        return {"caller": caller.value, "part_count": 1, "parts": [1], "machine": machine.as_asked}
     plan = make_calling_plan(
         event.submission_id,
         table=submissions(),
@@ -71,11 +71,3 @@ def lambda_handler(event: PlanningRequest, context: LambdaContext) -> dict[str, 
     )
     parts = list(range(1, len(plan.parts) + 1))
     return {"caller": caller.value, "part_count": len(parts), "parts": parts, "machine": {}}
-
-
-def _as_batch_asks(machine: Resources) -> dict[str, str]:
-    return {
-        "vcpus": str(machine.vcpus),
-        "memory_mib": str(machine.memory_mib),
-        "more_memory_mib": str(machine.more_memory_mib),
-    }

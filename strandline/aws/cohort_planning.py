@@ -1,5 +1,9 @@
-"""The parts that a cohort is genotyped in: made from the index of one member's CRAM, kept in the cohort's folder."""
+"""How a cohort is genotyped: by which tool, on how much of a machine, or in which parts.
 
+Parts are made from the index of one member's CRAM and kept in the cohort's folder.
+"""
+
+from collections.abc import Mapping
 from typing import Final
 
 from strandline.aws.cohorts import CohortsTable
@@ -9,6 +13,8 @@ from strandline.aws.submissions import SubmissionsTable
 from strandline.aws.workspace import read_bundle
 from strandline.errors import RejectedInputError
 from strandline.journey import Artifact, CohortArtifact, artifact_key, cohort_key
+from strandline.variants.callers.resources import Resources, resources_for_cohort
+from strandline.variants.joint_choice import JOINT_TRAITS, JointCaller, check_joint_installed, choose_joint
 from strandline.variants.scattering import CallingPlan, plan_calling, read_crai
 
 _LIGHTER: Final = 6
@@ -16,6 +22,43 @@ _LIGHTER: Final = 6
 family of 3 Mb took 65 s to call and 10 s to genotype."""
 
 _INDEX_LIMIT_BYTES: Final = 64 << 20
+
+
+def chosen_joint(
+    cohort_id: str, *, cohorts: CohortsTable, submissions: SubmissionsTable, in_images: bool
+) -> JointCaller:
+    """Return what genotypes a cohort; `in_images` tells whether jobs run in images, which bring their tools.
+
+    Raises:
+        RejectedInputError: `cohort_unknown`, `members_of_different_callers`, or `joint_caller_not_installed`, where
+            jobs run on this machine and it lacks the tool.
+    """
+    members = [member.submission_id for member in cohorts.request(cohort_id).members]
+    joint = choose_joint({member: submissions.manifest(member).analysis.caller for member in members})
+    if not in_images:
+        check_joint_installed(joint)
+    return joint
+
+
+def plan_joint_machine(
+    cohort_id: str,
+    joint: JointCaller,
+    *,
+    cohorts: CohortsTable,
+    analysis: S3Objects,
+    most_by_joint: Mapping[str, Resources],
+) -> Resources | None:
+    """Return what the job of a tool that takes a cohort as a whole is given; None where there is no such job.
+
+    Raises:
+        RejectedInputError: `object_missing`, where a member's own gVCF is not kept; `scratch_too_small`.
+    """
+    traits = JOINT_TRAITS.get(joint)
+    if traits is None:
+        return None
+    members = [member.submission_id for member in cohorts.request(cohort_id).members]
+    size = sum(_size(analysis, member, Artifact.TOOL_GVCF) for member in members)
+    return resources_for_cohort(most_by_joint[joint], size, scratch_factor=traits.scratch_factor)
 
 
 def make_genotyping_plan(
@@ -43,7 +86,7 @@ def make_genotyping_plan(
     request = cohorts.request(cohort_id)
     first = request.members[0].submission_id
     bundle = read_bundle(references, submissions.manifest(first))
-    sizes = [_size(analysis, member.submission_id) for member in request.members]
+    sizes = [_size(analysis, member.submission_id, Artifact.ALIGNED) for member in request.members]
     index = analysis.read(artifact_key(first, Artifact.ALIGNED_INDEX), limit_bytes=_INDEX_LIMIT_BYTES)
     regions = None if request.different_regions else read_regions(first, analysis, bundle.length_by_contig)
     plan = plan_calling(
@@ -57,8 +100,8 @@ def make_genotyping_plan(
     return plan
 
 
-def _size(analysis: S3Objects, submission_id: str) -> int:
-    key = artifact_key(submission_id, Artifact.ALIGNED)
+def _size(analysis: S3Objects, submission_id: str, artifact: Artifact) -> int:
+    key = artifact_key(submission_id, artifact)
     found = analysis.current(key)
     if found is None:
         raise RejectedInputError("object_missing", f"{key} is not there: run the step that makes it again")

@@ -10,6 +10,7 @@ from strandline.errors import RejectedInputError, TemporaryError
 from strandline.journey import SubmissionState, is_submission_id
 from strandline.landing.manifest import FileRole, Manifest
 from strandline.variants.joint import MOST_SAMPLES
+from strandline.variants.joint_choice import choose_joint
 from strandline.variants.joint_pedigree import Relation, agreed_sexes, find_trios
 
 READ_STEPS: Final = ("AlignReads", "MeasureQuality", "CallVariants")
@@ -39,7 +40,7 @@ def make_request(
     Raises:
         RejectedInputError: `too_few_members`, `too_many_members`, `member_unknown`, `member_quarantined`,
             `member_failed`, `member_withdrawn`, `same_sample_twice`, `members_of_different_references`,
-            `members_of_different_regions`, `pedigree_without_trio` or `sex_conflict`.
+            `members_of_different_regions`, `members_of_different_callers`, `pedigree_without_trio` or `sex_conflict`.
         TemporaryError: `member_not_analysed`, where a member is on its way.
     """
     names = list(wanted) or [relation.sample_id for relation in relations]
@@ -52,6 +53,7 @@ def make_request(
     records = [find_member(table, name) for name in names]
     manifests = [table.manifest(record.submission_id) for record in records]
     _refuse_misfits(names, manifests, different_regions=different_regions)
+    choose_joint({name: manifest.analysis.caller for name, manifest in zip(names, manifests, strict=True)})
     sample_ids = [manifest.sample.sample_id for manifest in manifests]
     kept = tuple(relation for relation in relations if relation.sample_id in sample_ids)
     sexes = agreed_sexes(relations, {manifest.sample.sample_id: manifest.sample.sex for manifest in manifests})

@@ -1,6 +1,6 @@
 """JointGenotype on a worker: the members' files fetched, one part or all of the cohort genotyped, parts gathered."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -101,9 +101,7 @@ def do_cohort_step(workspace: CohortWorkspace, settings: CohortJobSettings) -> N
         RejectedInputError: `member_changed`, `cohort_unknown`, or a code of what is fetched.
         subprocess.CalledProcessError: where a tool failed.
     """
-    cohorts, cohort_id = workspace.cohorts, workspace.cohort_id
     part = settings.part
-    name = step_name(settings)
     request, members = workspace.open_members()
     plan = workspace.plan()
     made_from = {
@@ -111,15 +109,33 @@ def do_cohort_step(workspace: CohortWorkspace, settings: CohortJobSettings) -> N
         "bcftools": tool_version("bcftools"),
         "plan": plan.model_dump_json() if part or settings.gather else "",
     }
-    key = step_key(Step(name, name, ()), code=settings.code_version, read=made_from, before={})
+
+    def work() -> None:
+        if settings.gather:
+            gather_parts(workspace, len(plan.parts))
+        else:
+            genotype_members(workspace, request, members, plan.regions_of(part) if part else None)
+
+    make_once(workspace, step_name(settings), part, made_from, code=settings.code_version, work=work)
+
+
+def make_once(
+    workspace: CohortWorkspace,
+    name: str,
+    part: int,
+    made_from: Mapping[str, str],
+    *,
+    code: str,
+    work: Callable[[], None],
+) -> None:
+    """Do a step's work and publish what it wrote; nothing where the same was made before from the same."""
+    cohorts, cohort_id = workspace.cohorts, workspace.cohort_id
+    key = step_key(Step(name, name, ()), code=code, read=made_from, before={})
     there = all(workspace.buckets.analysis.exists(cohort_key(cohort_id, one, part)) for one in _OUTPUTS)
     if there and cohorts.made(cohort_id, name) == key:
         return
     cohorts.forget_made(cohort_id, name)
-    if settings.gather:
-        gather_parts(workspace, len(plan.parts))
-    else:
-        genotype_members(workspace, request, members, plan.regions_of(part) if part else None)
+    work()
     workspace.publish(part)
     cohorts.keep_made(cohort_id, name, key)
 
@@ -152,9 +168,11 @@ def genotype_members(
     header = header_lines(Provenance(bundle.label, __version__), [("strandlineCohort", workspace.cohort_id)])
     calls = workspace.scratch / CohortArtifact.CALLS
     sites = genotype_jointly(fasta, cohort, list(lengths), keep=keep, read=wide)
-    report = CohortWriter(cohort, bundle.label).write(sites, calls, length_by_contig=lengths, header=header)
+    report = CohortWriter(sample_ids, cohort.trios, bundle.label).write(
+        sites, calls, length_by_contig=lengths, header=header
+    )
     index_vcf(calls)
-    _write_report(workspace, report)
+    write_report(workspace, report)
 
 
 def gather_parts(workspace: CohortWorkspace, part_count: int) -> None:
@@ -164,14 +182,12 @@ def gather_parts(workspace: CohortWorkspace, part_count: int) -> None:
     run_pipeline(gather_commands([workspace.fetch(CohortArtifact.CALLS, part) for part in parts], calls))
     index_vcf(calls)
     reports = [workspace.fetch(CohortArtifact.REPORT, part).read_bytes() for part in parts]
-    _write_report(workspace, gather_reports([CohortReport.model_validate_json(body) for body in reports]))
+    write_report(workspace, gather_reports([CohortReport.model_validate_json(body) for body in reports]))
 
 
 def fetch_sample(member: Workspace, bundle: ReferenceBundle, wide: Sequence[Region] | None) -> SampleFiles:
     """Fetch what joint genotyping reads of a member; of its CRAM only what reaches into `wide`, where that is given."""
     lengths = bundle.length_by_contig
-    callable_body = member.fetch(Artifact.CALLABLE_REGIONS).read_bytes()
-    regions = member.fetch_if_there(Artifact.REGIONS)
     if wide is None:
         reads = member.fetch(Artifact.ALIGNED, index=Artifact.ALIGNED_INDEX)
     else:
@@ -183,10 +199,23 @@ def fetch_sample(member: Workspace, bundle: ReferenceBundle, wide: Sequence[Regi
         variants=member.fetch(Artifact.CALLED, index=Artifact.CALLED_INDEX),
         gvcf=member.fetch(Artifact.GVCF, index=Artifact.GVCF_INDEX),
         reads=reads,
-        callable_regions=parse_regions(callable_body, Artifact.CALLABLE_REGIONS, lengths) if callable_body else [],
-        regions=parse_regions(regions.read_bytes(), regions.name, lengths) if regions else None,
+        callable_regions=fetch_callable(member, lengths),
+        regions=fetch_regions(member, lengths),
     )
 
 
-def _write_report(workspace: CohortWorkspace, report: CohortReport) -> None:
+def fetch_callable(member: Workspace, lengths: dict[str, int]) -> list[Region]:
+    """Fetch where the absence of a variant in a member means something."""
+    body = member.fetch(Artifact.CALLABLE_REGIONS).read_bytes()
+    return parse_regions(body, Artifact.CALLABLE_REGIONS, lengths) if body else []
+
+
+def fetch_regions(member: Workspace, lengths: dict[str, int]) -> list[Region] | None:
+    """Fetch where a member was analysed, None for everywhere."""
+    bed = member.fetch_if_there(Artifact.REGIONS)
+    return parse_regions(bed.read_bytes(), bed.name, lengths) if bed else None
+
+
+def write_report(workspace: CohortWorkspace, report: CohortReport) -> None:
+    """Write what was found into scratch."""
     (workspace.scratch / CohortArtifact.REPORT).write_text(report.model_dump_json(indent=1))

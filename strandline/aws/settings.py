@@ -254,12 +254,18 @@ class CallingJobSettings(VariantsJobSettings):
 
 
 class CohortPlanningSettings(_Settings):
-    """Of `plan_genotyping`: a cohort is genotyped in parts, each of so many bytes of its CRAMs as `cohorts` weighs."""
+    """Of `plan_genotyping`: a cohort is genotyped in parts, each of so many bytes of its CRAMs as `cohorts` weighs.
+
+    Where jobs run in no images, tools are those of this machine. `joint_resources` is a JSON object of what the stage
+    gives a cohort of genomes, by the tool that takes it as a whole: `vcpus`, `memory_mib`, `gpus`, `scratch_gib`.
+    """
 
     analysis_bucket: str
     references_bucket: str
     submissions_table: str
     calling_part_bytes: int = Field(gt=0)
+    jobs_run_in_images: bool
+    joint_resources: str
 
 
 class CohortConclusionSettings(_Settings):
@@ -280,6 +286,12 @@ class CohortJobSettings(_Settings):
     analysis_bucket: str
     part: int = Field(default=0, ge=0)
     gather: bool = False
+
+
+class CohortToolJobSettings(CohortJobSettings):
+    """Of a tool that genotypes a cohort as a whole. The workflow gives `memory_mib` with the memory itself."""
+
+    memory_mib: int = Field(gt=0)
 
 
 class WholeCallingJobSettings(VariantsJobSettings):

@@ -16,7 +16,7 @@ from strandline.reads.reference_bundle import INDEX_BY_SOURCE, ReferenceBundle, 
 from strandline.reads.tools import tool_version
 from strandline.variants.callers import CALL_WHOLE, caller_version
 from strandline.variants.callers.whole_sample import WholeSample
-from strandline.variants.calling import finish_calls
+from strandline.variants.calling import finish_calls, index_vcf
 from strandline.variants.provenance import Provenance, header_lines
 from strandline.variants.scattering import in_order
 
@@ -30,7 +30,10 @@ def run_whole_calling(caller: Caller) -> int:
     step = Step(
         f"Call{caller.title()}",
         "CallVariants",
-        (Artifact.GVCF_INDEX, Artifact.GVCF, Artifact.CALLED_INDEX, Artifact.CALLED),
+        (
+            *(Artifact.TOOL_GVCF_INDEX, Artifact.TOOL_GVCF),
+            *(Artifact.GVCF_INDEX, Artifact.GVCF, Artifact.CALLED_INDEX, Artifact.CALLED),
+        ),
         after=("AlignReads",),
     )
     return run_step(
@@ -69,8 +72,9 @@ def _call(workspace: Workspace, caller: Caller, settings: WholeCallingJobSetting
         gpus=settings.gpus,
     )
     header = header_lines(Provenance(bundle.label, __version__), [("strandlineCaller", caller_version(caller))])
-    gvcf = workspace.path(Artifact.GVCF)
-    CALL_WHOLE[caller](sample, header=header, gvcf=gvcf)
+    gvcf, tool_gvcf = workspace.path(Artifact.GVCF), workspace.path(Artifact.TOOL_GVCF)
+    CALL_WHOLE[caller](sample, header=header, gvcf=gvcf, tool_gvcf=tool_gvcf)
+    index_vcf(tool_gvcf)
     finish_calls(sample.reference, gvcf, workspace.path(Artifact.CALLED))
 
 

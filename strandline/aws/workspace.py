@@ -181,7 +181,7 @@ def read_bundle(references: S3Objects, manifest: Manifest) -> ReferenceBundle:
 def _tags(output: Output) -> str:
     if isinstance(output, PartOf) or output is Artifact.READ_COUNTS:
         return _PASSING
-    return _COOL if output is Artifact.ALIGNED else ""
+    return _COOL if output in {Artifact.ALIGNED, Artifact.TOOL_GVCF} else ""
 
 
 def _granted(bucket: S3Objects | None) -> S3Objects:

@@ -20,6 +20,7 @@ from strandline.cli.ground import LOCAL, StageOption, connect
 from strandline.cli.submission import read_sheet
 from strandline.errors import RejectedInputError
 from strandline.journey import CohortArtifact, cohort_key
+from strandline.variants.joint_choice import check_joint_installed, choose_joint
 from strandline.variants.joint_output import CohortReport
 from strandline.variants.joint_pedigree import Relation, agreed_sexes, find_trios, read_pedigree
 from strandline.variants.joint_trios import Confidence
@@ -91,8 +92,8 @@ def run_family(
     """Send the samples of a sheet, wait for their analyses, and genotype them together.
 
     Raises:
-        RejectedInputError: a code of sheets, pedigrees or requests, before anything is sent where that can be told;
-            the code of a member's quarantine.
+        RejectedInputError: a code of sheets, pedigrees, callers or requests, before anything is sent where that can be
+            told; the code of a member's quarantine.
         SubmissionFailedError: where a member failed.
     """
     relations = open_pedigree(pedigree)
@@ -104,6 +105,9 @@ def run_family(
             "pedigree_without_trio",
             f"{pedigree.name} has no child whose parents are both in {sheet.name}: add them to the sheet",
         )
+    joint = choose_joint({one.sample.sample_id: one.caller for one in given})
+    if stage == LOCAL:
+        check_joint_installed(joint)
     deployment = connect(stage, start=True)
     submission_ids = [send(deployment, one) for one in given]
     for submission_id, step in follow_all(deployment, submission_ids):

@@ -59,6 +59,12 @@ def make(
     callable_regions: Annotated[
         Path | None, typer.Option("--callable", help="BED of the regions where calls can be made.")
     ] = None,
+    hapmap: Annotated[Path | None, typer.Option("--hapmap", help="HapMap's VCF: GATK's models learn from it.")] = None,
+    omni: Annotated[Path | None, typer.Option("--omni", help="VCF of the Omni array: likewise.")] = None,
+    thousand_genomes: Annotated[
+        Path | None, typer.Option("--thousand-genomes", help="VCF of 1000 Genomes, SNPs of high confidence: likewise.")
+    ] = None,
+    mills: Annotated[Path | None, typer.Option("--mills", help="VCF of the Mills and 1000G indels: likewise.")] = None,
     build: Annotated[Build | None, typer.Option("--build", help="What the FASTA is; a wrong one is refused.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be made, and write nothing.")] = False,
     form: FormatOption = OutputFormat.TABLE,
@@ -69,7 +75,8 @@ def make(
     """
     set_verbosity(0)  # htslib talks of details on stderr; what fails raises
     check_bundle_name(name)
-    sources = BundleSources(genes, clinvar, dbsnp, frequencies, known_sites, callable_regions)
+    known = (genes, clinvar, dbsnp, frequencies, known_sites, callable_regions)
+    sources = BundleSources(*known, hapmap, omni, thousand_genomes, mills)
     _check_paths(sources, out)
     if dry_run:
         _show_plan(fasta, sources, build, form)

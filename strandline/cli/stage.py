@@ -83,6 +83,8 @@ def status(stage: StageName = LOCAL, form: FormatOption = OutputFormat.TABLE) ->
         say(f"\nnot on PATH: {', '.join(now.missing_tools)}; the embedded bwa, samtools and bcftools stand in")
     for caller, tools in now.missing_by_caller.items():
         say(f"the caller {caller} cannot run here: {', '.join(tools)} is not on PATH")
+    for joint, tools in now.missing_by_joint.items():
+        say(f"cohorts cannot be genotyped by {joint} here: {', '.join(tools)} is not on PATH")
 
 
 @app.command()

@@ -40,7 +40,7 @@ from strandline.variants.joint_sites import (
     read_candidates,
     read_within,
 )
-from strandline.variants.joint_trios import DeNovo, Genome, Trio, breaks_rules, judge_de_novo, ploidy_of
+from strandline.variants.joint_trios import DeNovo, Genome, Inheritance, Trio, breaks_rules, judge_de_novo, ploidy_of
 from strandline.variants.joint_windows import genotype_together
 from strandline.variants.windows import Window, read_windows
 
@@ -55,7 +55,7 @@ _FEWEST_CLUSTERS: Final = 16
 class JointSite:
     """One allele and every sample's genotype; `frequency` among the chromosomes, `quality` on the Phred scale.
 
-    `violations` are the trios whose genotypes break Mendel's rules.
+    `violations` are the trios whose genotypes break Mendel's rules, `filters` the reasons of the tool that marked it.
     """
 
     candidate: Candidate
@@ -64,6 +64,7 @@ class JointSite:
     calls: tuple[SampleCall, ...]
     violations: tuple[Trio, ...] = ()
     de_novos: tuple[DeNovo, ...] = ()
+    filters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,32 @@ def genotype_jointly(
                 place = site.candidate
                 if inside is None or inside.cover(place.contig, place.start0, place.start0 + 1):
                     yield site
+
+
+class Families:
+    """The trios of a cohort, and who may have an allele by the same mutation as each child."""
+
+    def __init__(self, trios: Sequence[Trio]) -> None:
+        self._trios = trios
+        self._kin = [_kin(trio, trios) for trio in trios]
+
+    def judge(
+        self, candidate: Candidate, inheritance: Inheritance, calls: Sequence[SampleCall], quality: float
+    ) -> tuple[tuple[Trio, ...], tuple[DeNovo, ...]]:
+        """Return the trios whose genotypes of an allele break Mendel's rules, and what is new in a child."""
+        violations = tuple(trio for trio in self._trios if breaks_rules(trio, inheritance, calls))
+        de_novos = [
+            judge_de_novo(
+                trio,
+                inheritance,
+                calls,
+                is_single=candidate.is_single,
+                site_quality=quality,
+                is_shared=any(call.copies and sample not in kin for sample, call in enumerate(calls)),
+            )
+            for trio, kin in zip(self._trios, self._kin, strict=True)
+        ]
+        return violations, tuple(one for one in de_novos if one)
 
 
 @dataclass(slots=True)
@@ -148,7 +175,7 @@ class _Work:
         ]
         self._callable = [Intervals(one.callable_regions) for one in samples]
         self._tested = [None if one.regions is None else Intervals(one.regions) for one in samples]
-        self._kin = [_kin(trio, cohort.trios) for trio in cohort.trios]
+        self._families = Families(cohort.trios)
 
     def genotype(self, clusters: Sequence[Cluster]) -> Iterator[JointSite]:
         """Genotype a batch: from the files, from reads where those do not say, and again where a trio disagrees."""
@@ -226,19 +253,8 @@ class _Work:
             self._judge_call(one, sample, candidate, (evidence, ploidies[sample], frequency))
             for sample, evidence in enumerate(row)
         )
-        violations = tuple(trio for trio in cohort.trios if breaks_rules(trio, inheritance, calls))
-        de_novos = [
-            judge_de_novo(
-                trio,
-                inheritance,
-                calls,
-                is_single=candidate.is_single,
-                site_quality=quality,
-                is_shared=any(call.copies and sample not in kin for sample, call in enumerate(calls)),
-            )
-            for trio, kin in zip(cohort.trios, self._kin, strict=True)
-        ]
-        return JointSite(candidate, quality, frequency, calls, violations, tuple(one for one in de_novos if one))
+        violations, de_novos = self._families.judge(candidate, inheritance, calls, quality)
+        return JointSite(candidate, quality, frequency, calls, violations, de_novos)
 
     def _judge_call(
         self, one: _Open, sample: int, candidate: Candidate, known: tuple[Evidence | None, int, float]

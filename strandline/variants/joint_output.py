@@ -10,7 +10,7 @@ from typing import Final
 import pysam
 from pydantic import BaseModel, ConfigDict
 
-from strandline.variants.joint import Cohort, JointSite
+from strandline.variants.joint import JointSite
 from strandline.variants.joint_genotypes import LOWEST_QUALITY, CallStatus, SampleCall
 from strandline.variants.joint_trios import Confidence, DeNovo, Doubt, Trio
 
@@ -85,9 +85,9 @@ class CohortReport(_Frozen):
 class CohortWriter:
     """Writes sites into a BGZF VCF and counts what becomes of each trio."""
 
-    def __init__(self, cohort: Cohort, reference: str) -> None:
-        self._names = [sample.sample_id for sample in cohort.samples]
-        self._trios = list(cohort.trios)
+    def __init__(self, sample_ids: Sequence[str], trios: Sequence[Trio], reference: str) -> None:
+        self._names = list(sample_ids)
+        self._trios = list(trios)
         self._reference = reference
         self._counted = [0] * len(self._trios)
         self._violations = [0] * len(self._trios)
@@ -97,7 +97,7 @@ class CohortWriter:
     def write(
         self, sites: Iterable[JointSite], vcf: Path, *, length_by_contig: Mapping[str, int], header: bytes
     ) -> CohortReport:
-        """Write every site; `header` holds `##` lines to add."""
+        """Write every site; `header` holds `##` lines to add, those of filters that sites name among them."""
         with pysam.BGZFile(str(vcf), "wb", None) as sink:
             for line in self._header(length_by_contig, header):
                 sink.write(line.encode() + b"\n")
@@ -145,15 +145,14 @@ class CohortWriter:
 
 
 def is_counted(site: JointSite, trio: Trio) -> bool:
-    """Whether an allele counts for a trio: one of them has it, and all that is known of it is trusted.
+    """Whether an allele counts for a trio: one of them has it, all that is known of it is trusted, nothing marks it.
 
     Somebody who has no such chromosome has no genotype that could break a rule, so is not asked for one.
     """
     calls = [site.calls[place] for place in (trio.child, trio.father, trio.mother)]
     known = [call for call in calls if call.status is not CallStatus.NO_COPIES]
-    return (
-        site.quality >= LOWEST_QUALITY and all(call.is_trusted for call in known) and any(call.copies for call in known)
-    )
+    is_good = site.quality >= LOWEST_QUALITY and not site.filters
+    return is_good and all(call.is_trusted for call in known) and any(call.copies for call in known)
 
 
 def gather_reports(reports: Sequence[CohortReport]) -> CohortReport:
@@ -195,8 +194,9 @@ def format_site(site: JointSite) -> str:
         ":".join([*_call_fields(call), *(_de_novo_fields(by_child.get(sample)) if by_child else [])])
         for sample, call in enumerate(site.calls)
     ]
-    passed = "PASS" if site.quality >= LOWEST_QUALITY else LOW_QUALITY_SITE
-    fixed = (place.contig, place.start0 + 1, ".", place.ref, place.alt, f"{site.quality:g}", passed, ";".join(info))
+    low = [] if site.quality >= LOWEST_QUALITY else [LOW_QUALITY_SITE]
+    marks = ";".join(dict.fromkeys([*low, *site.filters])) or "PASS"
+    fixed = (place.contig, place.start0 + 1, ".", place.ref, place.alt, f"{site.quality:g}", marks, ";".join(info))
     return "\t".join([*map(str, fixed), ":".join(keys), *columns])
 
 

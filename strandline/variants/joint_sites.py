@@ -151,7 +151,7 @@ def copies_evidence(record: pysam.VariantRecord, allele: Allele) -> Evidence | N
         quality = sample.get("GQ") or 0
         return Evidence((0, quality, max(quality, block_evidence(depth).likelihoods[2])), depth, depth, 0)
     number = alleles.index(allele) + 1
-    best = [min(values) for values in _by_copies(likelihoods, len(depths), number)]
+    best = [min(values) for values in by_copies(likelihoods, len(depths), number)]
     none, one, two = (value - min(best) for value in best)
     return Evidence((none, one, two), depth, sum(depths) - depths[number], depths[number])
 
@@ -240,13 +240,13 @@ def _block_depth(record: pysam.VariantRecord) -> int:
     return int(depth or 0)
 
 
-def _by_copies(likelihoods: Sequence[int], alleles: int, number: int) -> list[list[int]]:
+def by_copies(likelihoods: Sequence[int], alleles: int, number: int) -> list[list[int]]:
     """Return the likelihoods of all genotypes with no, one and two copies of an allele.
 
     Their order is that of the VCF specification, section 1.6.2: genotype j/k (j <= k) at k (k + 1) / 2 + j.
     """
-    by_copies: list[list[int]] = [[], [], []]
+    grouped: list[list[int]] = [[], [], []]
     for high in range(alleles):
         for low in range(high + 1):
-            by_copies[(low == number) + (high == number)].append(likelihoods[high * (high + 1) // 2 + low])
-    return by_copies
+            grouped[(low == number) + (high == number)].append(likelihoods[high * (high + 1) // 2 + low])
+    return grouped

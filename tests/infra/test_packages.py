@@ -229,7 +229,7 @@ def test_each_image_is_pinned_and_runs_as_nobody_in_particular(name):
     dockerfile = (ROOT / "batch_images" / name / "Dockerfile").read_text(encoding="utf-8")
 
     for image in re.findall(r"^ARG \w+_IMAGE=(\S+)", dockerfile, re.MULTILINE):
-        assert re.search(r":(\d+(\.\d+){2,3}(-\w+)*|release_\d+\.\d+)$", image), f"{image} is not pinned to a version"
+        assert re.search(r":(v?\d+(\.\d+){2,3}(-\w+)*|release_\d+\.\d+)$", image), f"{image} is not pinned to a version"
     for tool in re.findall(r"^ARG (\w+)_VERSION=", dockerfile, re.MULTILINE):
         assert re.search(rf"^ARG {tool}_SHA256=[0-9a-f]{{64}}$", dockerfile, re.MULTILINE), tool
     assert "sha256sum -c" in dockerfile or "curl" not in dockerfile

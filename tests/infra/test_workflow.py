@@ -17,7 +17,9 @@ SUBMIT_JOB = "arn:aws:states:::batch:submitJob.sync"
 INVOKE = "arn:aws:states:::lambda:invoke"
 INVOKE_AND_WAIT = f"{INVOKE}.waitForTaskToken"
 WHOLE_CALLS = {"CallGatk": "gatk", "CallDeepvariant": "deepvariant", "CallParabricks": "parabricks"}
-STARTED_BEFORE_A_RELEASE = {"render_report"}  # by whoever prepares one: the way of a sample does not wait for it
+JOINT_CALLS = {"JointGatk": "gatk", "JointGlnexus": "glnexus"}
+STEADY = {*WHOLE_CALLS, "JointGatk"}  # what runs for many hours is lost whole where Spot takes its host back
+STARTED_BEFORE_A_RELEASE = {"render_report"}  # with the memory it has: the way of a sample does not wait for it
 
 
 def machines(definition, path="$"):
@@ -113,7 +115,7 @@ def test_a_job_is_told_its_submission_or_cohort_and_its_queue():
             subject = "COHORT_ID" if path.startswith("joint_genotype") else "SUBMISSION_ID"
             assert subject in {variable["Name"] for variable in environment}, path
             state = path.rpartition(".")[2]
-            queue = f"${{{state}QueueArn}}" if state in WHOLE_CALLS else "${CpuQueueArn}"
+            queue = f"${{{state}QueueArn}}" if state in STEADY else "${CpuQueueArn}"
             assert task["Parameters"]["JobQueue"] == queue, path
             assert {"ShareIdentifier", "ShareIdentifier.$"} & set(task["Parameters"]), path
 
@@ -171,6 +173,30 @@ def test_a_caller_that_takes_a_sample_as_a_whole_is_given_what_was_planned_for_t
         assert states[name]["Next"] == states["CallVariants"]["Next"]
 
 
+def test_a_tool_that_takes_a_cohort_as_a_whole_is_chosen_by_the_plan_and_given_what_it_says():
+    """ANA-02, ANA-03: one definition for every way of genotyping; memory is raised once where it ran out."""
+    states = DEFINITIONS["joint_genotype"]["States"]
+    chosen = {rule["Next"]: rule for rule in states["ChooseJoint"]["Choices"]}
+    again = {rule["Next"]: rule for rule in states["WhichRanOut"]["Choices"]}
+
+    assert set(chosen) == set(JOINT_CALLS)
+    assert states["ChooseJoint"]["Default"] == "IsScattered"
+    for name, joint in JOINT_CALLS.items():
+        variable, overrides = f"{snake(name)}_mib", states[name]["Parameters"]["ContainerOverrides"]
+        assert (chosen[name]["Variable"], chosen[name]["StringEquals"]) == ("$.genotyping.joint", joint)
+        assert chosen[name]["Assign"] == {f"{variable}.$": "$.genotyping.machine.memory_mib"}
+        assert overrides["ResourceRequirements"] == [
+            {"Type": "MEMORY", "Value.$": f"${variable}"},
+            {"Type": "VCPU", "Value.$": "$.genotyping.machine.vcpus"},
+        ]
+        assert {"Name": "THREADS", "Value.$": "$.genotyping.machine.vcpus"} in overrides["Environment"]
+        assert {"Name": "MEMORY_MIB", "Value.$": f"${variable}"} in overrides["Environment"]
+        assert again[name]["StringEquals"] == name
+        assert again[name]["Assign"] == {f"{variable}.$": "$.genotyping.machine.more_memory_mib"}
+        assert states[name]["Next"] == states["JointGenotype"]["Next"]
+    assert {rule["Next"] for rule in states["WhichRanOut"]["Choices"]} == {*JOINT_CALLS, "GatherGenotypes"}
+
+
 def test_more_memory_is_twice_what_the_job_reserves(assembly):
     reserved = {}
     for properties in assembly.properties("AWS::Batch::JobDefinition"):
@@ -187,7 +213,7 @@ def test_more_memory_is_twice_what_the_job_reserves(assembly):
         values = properties["DefinitionString"]["Fn::Sub"][1]
         for job in (name.removesuffix("JobArn") for name in values if name.endswith("JobArn")):
             told.add(job)
-            if job in WHOLE_CALLS:
+            if job in {*WHOLE_CALLS, *JOINT_CALLS}:
                 continue  # the plan says how much
             assert values[f"{job}MemoryMib"] == str(reserved[job]), job
             assert values[f"{job}MoreMemoryMib"] == str(2 * reserved[job]), job

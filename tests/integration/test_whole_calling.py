@@ -106,11 +106,12 @@ EXPECTED = [
 def test_a_gvcf_of_deepvariants_kind_gets_the_shape_of_all_calls(sample, tools, tmp_path, caller, tool, script):
     """The allele that stands for all unseen goes, with its depths; a site that is not carried is a block."""
     called = tools(tool, script)
-    gvcf, vcf = tmp_path / "calls.g.vcf.gz", tmp_path / "calls.vcf.gz"
-    CALL_WHOLE[caller](sample, header=b"##strandlineCaller=made up\n", gvcf=gvcf)
+    gvcf, vcf, tool_gvcf = (tmp_path / name for name in ("calls.g.vcf.gz", "calls.vcf.gz", "own.g.vcf.gz"))
+    CALL_WHOLE[caller](sample, header=b"##strandlineCaller=made up\n", gvcf=gvcf, tool_gvcf=tool_gvcf)
     finish_calls(sample.reference, gvcf, vcf)
     assert lines(gvcf) == EXPECTED
     assert lines(vcf) == EXPECTED[1:2]
+    assert tool_gvcf.read_text() == GVCF
     assert len(called.read_text().splitlines()) == 1
 
 
@@ -130,7 +131,7 @@ esac
 def test_gatks_calls_keep_the_reasons_of_its_filters_and_its_blocks(sample, tools, tmp_path):
     called = tools("gatk", GATK)
     gvcf = tmp_path / "calls.g.vcf.gz"
-    CALL_WHOLE[Caller.GATK](sample, header=b"", gvcf=gvcf)
+    CALL_WHOLE[Caller.GATK](sample, header=b"", gvcf=gvcf, tool_gvcf=tmp_path / "own.g.vcf.gz")
     assert lines(gvcf) == EXPECTED
     with pysam.VariantFile(str(gvcf)) as records:
         assert [list(record.filter) for record in records if record.alts] == [["QD2"]]

@@ -45,3 +45,6 @@ def test_the_status_of_a_stage_names_the_callers_that_cannot_run_here():
     for caller, tool in (("gatk", "gatk"), ("deepvariant", "run_deepvariant"), ("parabricks", "pbrun")):
         assert missing.get(caller, []) == ([] if shutil.which(tool) else [tool])
     assert "bcftools" not in missing
+    joint = lifecycle.status("local").missing_by_joint
+    for name, tool in (("gatk", "gatk"), ("glnexus", "glnexus_cli")):
+        assert joint.get(name, []) == ([] if shutil.which(tool) else [tool])

@@ -245,7 +245,7 @@ def test_parts_say_together_what_the_whole_says(joint, tmp_path, reference):
         Genome({CONTIG: LENGTH}, None),
     )
     written = [
-        CohortWriter(cohort, "made/up").write(
+        CohortWriter([one.sample_id for one in cohort.samples], cohort.trios, "made/up").write(
             sites, tmp_path / "out.vcf.gz", length_by_contig={CONTIG: LENGTH}, header=b"##made=up\n"
         )
         for sites in (whole, *parts)
@@ -271,7 +271,9 @@ def test_the_written_file_is_a_vcf_that_htslib_reads_back(joint, tmp_path, refer
     people = (het("KID"), Person("DAD"), Person("MUM"))
     cohort = Cohort([one.write(tmp_path) for one in people], [Sex.FEMALE] * 3, [], Genome({CONTIG: LENGTH}, None))
     path = tmp_path / "out.vcf.gz"
-    CohortWriter(cohort, "made/up").write(joint(*people), path, length_by_contig={CONTIG: LENGTH}, header=b"##x=y\n")
+    CohortWriter([one.sample_id for one in cohort.samples], cohort.trios, "made/up").write(
+        joint(*people), path, length_by_contig={CONTIG: LENGTH}, header=b"##x=y\n"
+    )
     pysam.tabix_index(str(path), preset="vcf", force=True)
     with pysam.VariantFile(str(path)) as written:
         (record,) = written

@@ -32,6 +32,14 @@ class ReferenceRole(StrEnum):
     FREQUENCIES_INDEX = "FREQUENCIES_INDEX"
     KNOWN_SITES = "KNOWN_SITES"
     KNOWN_SITES_INDEX = "KNOWN_SITES_INDEX"
+    HAPMAP = "HAPMAP"
+    HAPMAP_INDEX = "HAPMAP_INDEX"
+    OMNI = "OMNI"
+    OMNI_INDEX = "OMNI_INDEX"
+    THOUSAND_GENOMES = "THOUSAND_GENOMES"
+    THOUSAND_GENOMES_INDEX = "THOUSAND_GENOMES_INDEX"
+    MILLS = "MILLS"
+    MILLS_INDEX = "MILLS_INDEX"
     CALLABLE_REGIONS = "CALLABLE_REGIONS"
     CALLABLE_REGIONS_INDEX = "CALLABLE_REGIONS_INDEX"
 
@@ -42,6 +50,10 @@ INDEX_BY_SOURCE: Final = {
     ReferenceRole.DBSNP: ReferenceRole.DBSNP_INDEX,
     ReferenceRole.FREQUENCIES: ReferenceRole.FREQUENCIES_INDEX,
     ReferenceRole.KNOWN_SITES: ReferenceRole.KNOWN_SITES_INDEX,
+    ReferenceRole.HAPMAP: ReferenceRole.HAPMAP_INDEX,
+    ReferenceRole.OMNI: ReferenceRole.OMNI_INDEX,
+    ReferenceRole.THOUSAND_GENOMES: ReferenceRole.THOUSAND_GENOMES_INDEX,
+    ReferenceRole.MILLS: ReferenceRole.MILLS_INDEX,
     ReferenceRole.CALLABLE_REGIONS: ReferenceRole.CALLABLE_REGIONS_INDEX,
 }
 """The annotation sources that a bundle may carry, and the role of each one's tabix index."""

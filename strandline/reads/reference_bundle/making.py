@@ -41,6 +41,10 @@ _VARIANT_FILES: Final = {
     ReferenceRole.DBSNP: "dbsnp.vcf.gz",
     ReferenceRole.FREQUENCIES: "frequencies.vcf.gz",
     ReferenceRole.KNOWN_SITES: "known_sites.vcf.gz",
+    ReferenceRole.HAPMAP: "hapmap.vcf.gz",
+    ReferenceRole.OMNI: "omni.vcf.gz",
+    ReferenceRole.THOUSAND_GENOMES: "thousand_genomes.vcf.gz",
+    ReferenceRole.MILLS: "mills.vcf.gz",
 }
 
 
@@ -54,6 +58,10 @@ class BundleSources:
     frequencies: Path | None = None
     known_sites: Path | None = None
     callable_regions: Path | None = None
+    hapmap: Path | None = None
+    omni: Path | None = None
+    thousand_genomes: Path | None = None
+    mills: Path | None = None
 
     def path_by_role(self) -> dict[ReferenceRole, Path]:
         """Return the files that are there, by what they are for."""

@@ -23,12 +23,11 @@ def deepvariant_command(sample: WholeSample, vcf: Path, tool_gvcf: Path) -> list
     ]
 
 
-def call_gvcf(sample: WholeSample, *, header: bytes, gvcf: Path) -> None:
+def call_gvcf(sample: WholeSample, *, header: bytes, gvcf: Path, tool_gvcf: Path) -> None:
     """Call with DeepVariant, as `WholeCall` says.
 
     Raises:
         subprocess.CalledProcessError: where a tool failed.
     """
-    tool_gvcf = sample.scratch / "deepvariant.g.vcf.gz"
     run_pipeline([deepvariant_command(sample, sample.scratch / "deepvariant.vcf.gz", tool_gvcf)])
     write_from_own_gvcf(sample, tool_gvcf, header=header, gvcf=gvcf)

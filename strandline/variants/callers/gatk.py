@@ -2,11 +2,11 @@
 
 Sources: GATK tool documentation 4.6 (BaseRecalibrator, ApplyBQSR, HaplotypeCaller, GenotypeGVCFs, SelectVariants,
 VariantFiltration, MergeVcfs); GATK, "Hard-filtering germline short variants" (the thresholds). A model (VQSR) needs
-some thirty exomes to learn from; one sample is filtered by thresholds.
+some thirty exomes to learn from; one sample is filtered by thresholds, a cohort as `joint_gatk` says.
 """
 
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from strandline.reads.tools import run_pipeline
 from strandline.variants.callers.whole_sample import WholeSample
@@ -31,15 +31,32 @@ OTHER_FILTERS: Final = {
 }
 
 
+class JavaWork(Protocol):
+    """A sample or a cohort on a worker."""
+
+    @property
+    def scratch(self) -> Path:
+        """Folder for whatever is written on the way."""
+
+    @property
+    def heap_mib(self) -> int:
+        """What Java may take."""
+
+
+def gatk_command(work: JavaWork, tool: str) -> list[str]:
+    """Return the beginning of the command line of one of GATK's tools."""
+    return [TOOL, "--java-options", f"-Xmx{work.heap_mib}m", tool]
+
+
 def recalibrate_commands(sample: WholeSample, recalibrated: Path) -> list[list[str]]:
     """Return the commands that recalibrate base qualities by what differs from the reference at no known site."""
     table = sample.scratch / "recalibration.table"
     sites = [part for path in sample.known_sites for part in ("--known-sites", str(path))]
     reads = ["-R", str(sample.reference), "-I", str(sample.cram)]
     return [
-        [*_gatk(sample, "BaseRecalibrator"), *reads, *sites, *_intervals(sample, padded=True), "-O", str(table)],
+        [*gatk_command(sample, "BaseRecalibrator"), *reads, *sites, *_intervals(sample, padded=True), "-O", str(table)],
         [
-            *(*_gatk(sample, "ApplyBQSR"), *reads, "--bqsr-recal-file", str(table)),
+            *(*gatk_command(sample, "ApplyBQSR"), *reads, "--bqsr-recal-file", str(table)),
             *(*_intervals(sample, padded=True), "-O", str(recalibrated)),
         ],
     ]
@@ -48,7 +65,7 @@ def recalibrate_commands(sample: WholeSample, recalibrated: Path) -> list[list[s
 def call_command(sample: WholeSample, reads: Path, tool_gvcf: Path) -> list[str]:
     """Return the command from reads to GATK's gVCF."""
     return [
-        *(*_gatk(sample, "HaplotypeCaller"), "-R", str(sample.reference), "-I", str(reads), "-ERC", "GVCF"),
+        *(*gatk_command(sample, "HaplotypeCaller"), "-R", str(sample.reference), "-I", str(reads), "-ERC", "GVCF"),
         *("--native-pair-hmm-threads", str(sample.threads), *_intervals(sample, padded=True), "-O", str(tool_gvcf)),
     ]
 
@@ -56,31 +73,31 @@ def call_command(sample: WholeSample, reads: Path, tool_gvcf: Path) -> list[str]
 def genotype_command(sample: WholeSample, tool_gvcf: Path, genotyped: Path) -> list[str]:
     """Return the command from GATK's gVCF to genotypes."""
     source = ["-R", str(sample.reference), "-V", str(tool_gvcf)]
-    return [*_gatk(sample, "GenotypeGVCFs"), *source, *_intervals(sample), "-O", str(genotyped)]
+    return [*gatk_command(sample, "GenotypeGVCFs"), *source, *_intervals(sample), "-O", str(genotyped)]
 
 
-def filter_commands(sample: WholeSample, genotyped: Path, filtered: Path) -> list[list[str]]:
+def filter_commands(work: JavaWork, genotyped: Path, filtered: Path) -> list[list[str]]:
     """Return the commands that mark single changes and all others each by their own thresholds; nothing is dropped."""
     commands, marked = [], []
     for name, chosen, filters in (
         ("snps", ["--select-type-to-include", "SNP"], SNP_FILTERS),
         ("others", ["--select-type-to-exclude", "SNP"], OTHER_FILTERS),
     ):
-        selected, passed = sample.scratch / f"{name}.vcf.gz", sample.scratch / f"{name}.filtered.vcf.gz"
+        selected, passed = work.scratch / f"{name}.vcf.gz", work.scratch / f"{name}.filtered.vcf.gz"
         reasons = [
             part
             for reason, expression in filters.items()
             for part in ("--filter-expression", expression, "--filter-name", reason)
         ]
         commands += [
-            [*_gatk(sample, "SelectVariants"), "-V", str(genotyped), *chosen, "-O", str(selected)],
-            [*_gatk(sample, "VariantFiltration"), "-V", str(selected), *reasons, "-O", str(passed)],
+            [*gatk_command(work, "SelectVariants"), "-V", str(genotyped), *chosen, "-O", str(selected)],
+            [*gatk_command(work, "VariantFiltration"), "-V", str(selected), *reasons, "-O", str(passed)],
         ]
         marked += ["-I", str(passed)]
-    return [*commands, [*_gatk(sample, "MergeVcfs"), *marked, "-O", str(filtered)]]
+    return [*commands, [*gatk_command(work, "MergeVcfs"), *marked, "-O", str(filtered)]]
 
 
-def call_gvcf(sample: WholeSample, *, header: bytes, gvcf: Path) -> None:
+def call_gvcf(sample: WholeSample, *, header: bytes, gvcf: Path, tool_gvcf: Path) -> None:
     """Call with GATK, as `WholeCall` says; without known sites base qualities stay as they are.
 
     Raises:
@@ -91,16 +108,12 @@ def call_gvcf(sample: WholeSample, *, header: bytes, gvcf: Path) -> None:
         reads = scratch / "recalibrated.bam"
         for command in recalibrate_commands(sample, reads):
             run_pipeline([command])
-    tool_gvcf, genotyped, filtered = (scratch / f"gatk.{name}.vcf.gz" for name in ("g", "genotyped", "filtered"))
+    genotyped, filtered = (scratch / f"gatk.{name}.vcf.gz" for name in ("genotyped", "filtered"))
     run_pipeline([call_command(sample, reads, tool_gvcf)])
     run_pipeline([genotype_command(sample, tool_gvcf, genotyped)])
     for command in filter_commands(sample, genotyped, filtered):
         run_pipeline([command])
     write_gvcf(sample.reference, tool_gvcf, filtered, gvcf, header=header)
-
-
-def _gatk(sample: WholeSample, tool: str) -> list[str]:
-    return [TOOL, "--java-options", f"-Xmx{sample.heap_mib}m", tool]
 
 
 def _intervals(sample: WholeSample, *, padded: bool = False) -> list[str]:

@@ -23,12 +23,11 @@ def parabricks_command(sample: WholeSample, tool_gvcf: Path) -> list[str]:
     ]
 
 
-def call_gvcf(sample: WholeSample, *, header: bytes, gvcf: Path) -> None:
+def call_gvcf(sample: WholeSample, *, header: bytes, gvcf: Path, tool_gvcf: Path) -> None:
     """Call with Parabricks, as `WholeCall` says.
 
     Raises:
         subprocess.CalledProcessError: where a tool failed.
     """
-    tool_gvcf = sample.scratch / "parabricks.g.vcf.gz"
     run_pipeline([parabricks_command(sample, tool_gvcf)])
     write_from_own_gvcf(sample, tool_gvcf, header=header, gvcf=gvcf)

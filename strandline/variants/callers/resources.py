@@ -7,7 +7,7 @@ from typing import Final
 from strandline.errors import RejectedInputError
 
 SMALL_BYTES: Final = 2 << 30
-"""A CRAM under this is of an exome, a panel or a shallow genome."""
+"""A CRAM under this is of an exome, a panel or a shallow genome; so are the gVCFs of a cohort together."""
 
 _SHARE: Final = 4
 _GIB: Final = 1 << 30
@@ -28,6 +28,12 @@ class Resources:
         """What it is given once where it ran out of memory."""
         return 2 * self.memory_mib
 
+    @property
+    def as_asked(self) -> dict[str, str]:
+        """What a workflow asks Batch for: numbers are text there."""
+        asked = {"vcpus": self.vcpus, "memory_mib": self.memory_mib, "more_memory_mib": self.more_memory_mib}
+        return {name: str(value) for name, value in asked.items()}
+
 
 def resources_for(most: Resources, cram_bytes: int, *, scratch_factor: int) -> Resources:
     """Return what a sample needs, at most what the stage gives a genome.
@@ -45,14 +51,35 @@ def resources_for(most: Resources, cram_bytes: int, *, scratch_factor: int) -> R
     >>> resources_for(Resources(32, 131_072, 0, 500), 1 << 30, scratch_factor=3)
     Resources(vcpus=8, memory_mib=32768, gpus=0, scratch_gib=23)
     """
-    scratch_gib = _IMAGE_GIB + math.ceil(scratch_factor * cram_bytes / _GIB)
+    return _fit(most, cram_bytes, scratch_factor, who="the caller", what="sample", instead="choose another caller")
+
+
+def resources_for_cohort(most: Resources, gvcf_bytes: int, *, scratch_factor: int) -> Resources:
+    """Return what a cohort needs, at most what the stage gives one of genomes.
+
+    Args:
+        most: of the stage's job definition and machines.
+        gvcf_bytes: of the callers' own gVCFs of all members; under 2 GiB together they are of exomes, panels or few
+            bases.
+        scratch_factor: bytes that the tool needs for each of these.
+
+    Raises:
+        RejectedInputError: `scratch_too_small`, where the stage's machines have less disk than the tool needs.
+    """
+    return _fit(
+        most, gvcf_bytes, scratch_factor, who="joint genotyping", what="cohort", instead="genotype fewer samples"
+    )
+
+
+def _fit(most: Resources, size_bytes: int, scratch_factor: int, *, who: str, what: str, instead: str) -> Resources:
+    scratch_gib = _IMAGE_GIB + math.ceil(scratch_factor * size_bytes / _GIB)
     if scratch_gib > most.scratch_gib:
         raise RejectedInputError(
             "scratch_too_small",
-            f"the caller needs {scratch_gib} GiB of scratch for this sample and the stage's machines have "
-            f"{most.scratch_gib}: choose another caller, or give the stage more (scratch_gib)",
+            f"{who} needs {scratch_gib} GiB of scratch for this {what} and the stage's machines have "
+            f"{most.scratch_gib}: {instead}, or give the stage more (scratch_gib)",
         )
-    if cram_bytes >= SMALL_BYTES or most.gpus:
+    if size_bytes >= SMALL_BYTES or most.gpus:
         return replace(most, scratch_gib=scratch_gib)
     vcpus, memory_mib = max(1, most.vcpus // _SHARE), most.memory_mib // _SHARE
     return Resources(vcpus, memory_mib, most.gpus, scratch_gib)

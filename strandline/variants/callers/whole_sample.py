@@ -43,10 +43,10 @@ class WholeSample:
 
 
 class WholeCall(Protocol):
-    """Calls a sample as a whole into a gVCF as `calling.GvcfCall` describes it."""
+    """Calls a sample as a whole into a gVCF as `calling.GvcfCall` describes it, beside the caller's own."""
 
-    def __call__(self, sample: WholeSample, *, header: bytes, gvcf: Path) -> None:
-        """Write the gVCF; subprocess.CalledProcessError where a tool failed."""
+    def __call__(self, sample: WholeSample, *, header: bytes, gvcf: Path, tool_gvcf: Path) -> None:
+        """Write both gVCFs; subprocess.CalledProcessError where a tool failed."""
 
 
 def carried_command(tool_gvcf: Path, called: Path) -> list[str]:
