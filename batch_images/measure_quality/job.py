@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 
 from strandline.aws.counting import read_wanted
 from strandline.aws.jobs import open_buckets
@@ -13,9 +15,16 @@ from strandline.journey import Artifact
 from strandline.landing.manifest import FileRole
 from strandline.reads.coverage import write_bed
 from strandline.reads.gates import parse_thresholds, refuse_stopped
-from strandline.reads.measurement import KeptCounts, Subject, judge_counts, measure_alignment, write_region_table
-from strandline.reads.reference_bundle import ReferenceRole
-from strandline.reads.tools import tool_version
+from strandline.reads.measurement import (
+    KeptCounts,
+    Subject,
+    aligned_by,
+    count_alignment,
+    judge_counts,
+    write_region_table,
+)
+from strandline.reads.mosdepth import coverage_tool, settle_coverage
+from strandline.reads.reference_bundle import ReferenceBundle, ReferenceRole
 
 _ROLES = [ReferenceRole.FASTA, ReferenceRole.FASTA_INDEX]
 STEP = Step(
@@ -33,7 +42,7 @@ def read(workspace: Workspace, gates: str) -> Mapping[str, str]:
         "sex": sample.sex,
         "assay": sample.assay,
         "gates": gates,
-        "samtools": tool_version("samtools"),
+        "coverage": coverage_tool(),
         "reference": workspace.reference().label,
         "regions": workspace.manifest.sha256_of(FileRole.REGIONS),
     }
@@ -46,11 +55,11 @@ def measure(workspace: Workspace, gates: str, threads: int) -> None:
     wanted = read_wanted(workspace, bundle)
     subject = Subject(workspace.manifest.sample.sex, bundle.label)
     kept = read_counts(workspace)
-    if kept:
-        found = judge_counts(kept.counts, wanted, subject, limits, programs=kept.programs)
-    else:
-        fasta = workspace.fetch_reference(bundle, _ROLES)[ReferenceRole.FASTA]
-        found = measure_alignment(workspace.fetch(Artifact.ALIGNED), fasta, wanted, subject, limits, threads=threads)
+    files = cache(lambda: fetch_files(workspace, bundle))
+    counts = kept.counts if kept else count_alignment(*files(), wanted, threads=threads)
+    counts, tool = settle_coverage(counts, wanted, files, workspace.scratch, threads=threads)
+    programs = kept.programs if kept else aligned_by(files()[0])
+    found = judge_counts(counts, wanted, subject, limits, programs=programs, coverage_tool=tool)
     write_bed(found.coverage.callable_regions, workspace.path(Artifact.CALLABLE_REGIONS))
     write_region_table(wanted.named, found.region_depths, workspace.path(Artifact.REGION_COVERAGE))
     workspace.path(Artifact.FINGERPRINT).write_text(found.fingerprint.model_dump_json())
@@ -60,6 +69,12 @@ def measure(workspace: Workspace, gates: str, threads: int) -> None:
     except RejectedInputError:
         workspace.publish(*STEP.outputs)  # what stopped a sample is kept with it
         raise
+
+
+def fetch_files(workspace: Workspace, bundle: ReferenceBundle) -> tuple[Path, Path]:
+    """Fetch the CRAM, indexed, and the reference."""
+    fasta = workspace.fetch_reference(bundle, _ROLES)[ReferenceRole.FASTA]
+    return workspace.fetch(Artifact.ALIGNED, index=Artifact.ALIGNED_INDEX), fasta
 
 
 def read_counts(workspace: Workspace) -> KeptCounts | None:

@@ -74,6 +74,11 @@ class Wanted:
     sites: tuple[KnownSite, ...]
     assembly: str | None
 
+    @property
+    def tallied(self) -> list[Region]:
+        """Intervals whose own depth is counted: the named regions, then what tells the sex."""
+        return [*(one.region for one in self.named), *without_pseudoautosomal(self.analysed, self.assembly)]
+
 
 @dataclass(frozen=True, slots=True)
 class ReadCounts:
@@ -119,15 +124,23 @@ def measure_alignment(
     Raises:
         subprocess.CalledProcessError: where samtools failed.
     """
-    with open_batches(aligned, reference, threads=threads) as (contigs, batches):
-        counts = count_batches(contigs, batches, wanted)
+    counts = count_alignment(aligned, reference, wanted, threads=threads)
     return judge_counts(counts, wanted, subject, limits, programs=aligned_by(aligned))
+
+
+def count_alignment(aligned: Path, reference: Path, wanted: Wanted, *, threads: int = 1) -> ReadCounts:
+    """Count a coordinate-sorted CRAM or BAM with duplicates marked, in one pass.
+
+    Raises:
+        subprocess.CalledProcessError: where samtools failed.
+    """
+    with open_batches(aligned, reference, threads=threads) as (contigs, batches):
+        return count_batches(contigs, batches, wanted)
 
 
 def count_batches(contigs: Sequence[str], batches: Iterable[ReadBatch], wanted: Wanted) -> ReadCounts:
     """Count coordinate-sorted records with duplicates marked; `contigs` are those of their header, in order."""
-    tallied = [*(one.region for one in wanted.named), *without_pseudoautosomal(wanted.analysed, wanted.assembly)]
-    coverage_meter = CoverageMeter(contigs, wanted.analysed, tallied)
+    coverage_meter = CoverageMeter(contigs, wanted.analysed, wanted.tallied)
     site_meter = SiteMeter(contigs, wanted.sites)
     mapping_meter, read_meter = MappingMeter(), ReadQualityMeter()
     for batch in batches:
@@ -182,11 +195,17 @@ class CountAlong:
 
 
 def judge_counts(
-    counts: ReadCounts, wanted: Wanted, subject: Subject, limits: GateThresholds, *, programs: Sequence[str]
+    counts: ReadCounts,
+    wanted: Wanted,
+    subject: Subject,
+    limits: GateThresholds,
+    *,
+    programs: Sequence[str],
+    coverage_tool: str = "",
 ) -> Measurement:
     """Conclude and judge; a sample that a gate stops is measured like any other, and nothing is raised for it.
 
-    `programs` are the tools that the header of the alignments names.
+    `programs` are the tools that the header of the alignments names, `coverage_tool` is what measured depth.
     """
     coverage, tallied = counts.coverage, counts.coverage.tallied
     depths, by_sex = tallied[: len(wanted.named)], tallied[len(wanted.named) :]
@@ -207,6 +226,7 @@ def judge_counts(
         estimated_library_size=counts.mapping.estimated_library_size,
         inserts=summarise_inserts(counts.inserts),
         coverage=summarise_coverage(coverage),
+        coverage_tool=coverage_tool,
         regions=summarise_regions(wanted.named, depths) if wanted.named else None,
         sex=sex,
         contamination=found.contamination,

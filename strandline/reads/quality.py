@@ -116,6 +116,7 @@ class AlignmentQuality(_Frozen):
     """What the alignments show, measured before calling.
 
     `charr` is the fraction of foreign reads by CHARR at `charr_sites` sites. `known_sites` were looked at in all.
+    `coverage_tool` measured depth, with its version; records from before it was kept have none.
     """
 
     schema_version: Literal[2] = 2
@@ -124,6 +125,7 @@ class AlignmentQuality(_Frozen):
     estimated_library_size: int | None
     inserts: InsertSizeSummary
     coverage: CoverageSummary
+    coverage_tool: str = ""
     regions: RegionSummary | None
     sex: SexCheck
     contamination: Contamination | None

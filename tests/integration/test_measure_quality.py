@@ -10,6 +10,7 @@ from strandline.aws.workspace import Buckets, Workspace
 from strandline.errors import RejectedInputError
 from strandline.journey import Artifact, artifact_key
 from strandline.landing.manifest import ReferenceName
+from strandline.reads import mosdepth
 from strandline.reads.fingerprint import parse_fingerprint
 from strandline.reads.measurement import CountAlong, KeptCounts
 from strandline.reads.quality import AlignmentQuality
@@ -22,8 +23,9 @@ SITES = range(2, 898, 4)
 
 
 @pytest.fixture
-def mixed(aws, tmp_path):
-    """A submission whose alignments hold a tenth of another person's reads, and its workspace."""
+def mixed(aws, tmp_path, monkeypatch):
+    """A submission whose alignments hold a tenth of another person's reads, and its workspace; without mosdepth."""
+    monkeypatch.setattr(mosdepth, "TOOL", "no-mosdepth")
     (tmp_path / "toy.fa").write_text(f">c\n{'A' * LENGTH}\n")
     records = "".join(f"c\t{position + 1}\t.\tA\tG\t.\t.\tAF=0.5\n" for position in SITES)
     header = '##fileformat=VCFv4.3\n##contig=<ID=c>\n##INFO=<ID=AF,Number=A,Type=Float,Description="f">\n'
@@ -44,6 +46,7 @@ def mixed(aws, tmp_path):
     name = ReferenceName(name=bundle.name, version=bundle.version)
     aws.submit("s-1", READS, manifest_of(READS, reference=name))
     aws.bucket("analysis").upload(bam, artifact_key("s-1", Artifact.ALIGNED))
+    aws.bucket("analysis").write(artifact_key("s-1", Artifact.ALIGNED_INDEX), b"nobody reads it here")
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     return Workspace("s-1", aws.table, Buckets(aws.bucket("analysis"), aws.bucket("references")), scratch)
@@ -59,6 +62,7 @@ def test_a_mixed_sample_stops_and_its_record_says_how_much_is_foreign(aws, mixed
         return aws.bucket("analysis").read(artifact_key("s-1", artifact), limit_bytes=1 << 20)
 
     quality = AlignmentQuality.model_validate_json(kept(Artifact.ALIGNMENT_QUALITY))
+    assert quality.coverage_tool.startswith("own count, reads decoded by samtools 1.")
     assert quality.contamination.fraction == pytest.approx(0.1, abs=0.03)
     assert quality.known_sites == len(SITES)
     assert quality.thresholds.stop_below_proper_pair_fraction == 0

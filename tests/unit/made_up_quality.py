@@ -54,6 +54,7 @@ MEASURED = AlignmentQuality(
         fold_80=1.25,
         histogram=(0, *(0,) * 9, 100, *(0,) * 19, 900),
     ),
+    coverage_tool="mosdepth 0.3.3",
     regions=RegionSummary(
         count=2,
         below_20=1,
