@@ -181,6 +181,7 @@ class Artifact(StrEnum):
     PLAIN_REPORT = "report_plain.html"
     EVIDENCE_PAGE = "evidence.html"
     INTERPRETATION = "interpretation.json"
+    KNOWLEDGE = "knowledge.json"
     QC_PAGE = "qc.html"
     MULTIQC = "qc_mqc.json"
 

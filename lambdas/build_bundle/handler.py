@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.parser import event_parser
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from strandline import __version__
-from strandline.aws.drafts import DraftRequest, open_analysis, read_regions, read_report
+from strandline.aws.drafts import DraftRequest, open_analysis, read_amendment, read_regions, read_report
 from strandline.aws.telemetry import logger, metrics, tracer
 from strandline.fhir.bundle import build_bundle, serialise_bundle
 from strandline.fhir.drafting import BundleInput
@@ -35,6 +35,7 @@ def lambda_handler(event: DraftRequest, context: LambdaContext) -> dict[str, int
             sources=analysis.sources,
             regions=read_regions(workspace, analysis.bundle),
             report=read_report(workspace) if event.purpose == "release" else None,
+            amendment=read_amendment(workspace, analysis.knowledge) if event.purpose == "release" else None,
         )
         bundle = require_valid(build_bundle(source))
         workspace.path(Artifact.BUNDLE).write_bytes(serialise_bundle(bundle))

@@ -13,11 +13,14 @@ from pydantic import BaseModel
 
 from strandline.aws.consents import Consents
 from strandline.aws.objects import S3Objects
+from strandline.aws.releases import Releases, ReleaseStatus
 from strandline.aws.settings import DeliverySettings
 from strandline.aws.submissions import SubmissionsTable
 from strandline.aws.workspace import Buckets, Workspace
 from strandline.fhir.drafting import RegionsSaid
 from strandline.fhir.report_file import ReportFile, report_file
+from strandline.interpretation.amendment import Amendment
+from strandline.interpretation.knowledge import Knowledge, parse_knowledge
 from strandline.interpretation.scope import Scope, scope_of
 from strandline.journey import Artifact
 from strandline.landing.manifest import FileRole
@@ -48,6 +51,7 @@ class Analysis:
     findings: Findings
     sources: dict[str, str]
     scope: Scope
+    knowledge: Knowledge | None = None
 
 
 @contextmanager
@@ -106,10 +110,34 @@ def read_analysis(workspace: Workspace) -> Analysis:
     calls = workspace.fetch(Artifact.CALLS)
     annotated = bool(bundle.files_of(ReferenceRole.GENE_MODELS, ReferenceRole.CLINVAR))
     scope = scope_of(workspace.manifest.sample)
+    knowledge = read_knowledge(workspace)
+    known = knowledge.applied_to(read_calls(calls)) if knowledge else read_calls(calls)
     return Analysis(
         bundle=bundle,
         quality=QualitySummary.model_validate_json(workspace.fetch(Artifact.QC).read_bytes()),
-        findings=select_findings(read_calls(calls), annotated=annotated, scope=scope),
-        sources=read_sources(calls),
+        findings=select_findings(known, annotated=annotated, scope=scope),
+        sources=read_sources(calls) | ({"ClinVar": knowledge.after.line} if knowledge else {}),
         scope=scope,
+        knowledge=knowledge,
     )
+
+
+def read_knowledge(workspace: Workspace) -> Knowledge | None:
+    """Return what is known since the analysis, None where nobody found anything.
+
+    Raises:
+        RejectedInputError: `knowledge_invalid`.
+    """
+    path = workspace.fetch_if_there(Artifact.KNOWLEDGE)
+    return parse_knowledge(path.read_bytes()) if path else None
+
+
+def read_amendment(workspace: Workspace, knowledge: Knowledge | None) -> Amendment | None:
+    """Return what the version that is asked for changes, None where it takes nobody's place."""
+    versions = Releases(*workspace.table.place).versions(workspace.submission_id)
+    delivered = [one for one in versions if one.status is ReleaseStatus.DELIVERED and one.kind == "release"]
+    if not delivered or versions[-1].status is ReleaseStatus.DELIVERED or versions[-1].kind != "release":
+        return None
+    last = delivered[-1]
+    why = knowledge if knowledge and knowledge.release == versions[-1].version else None
+    return Amendment(last.version, last.frozen.digest, versions[-1].reason, why)

@@ -103,6 +103,16 @@ class Releases(SubmissionItems):
         }
         return {"Put": {"TableName": self._table, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}}
 
+    def asking_again(
+        self, submission_id: str, number: int, kind: Kind, *, who: str, why: str, now: datetime
+    ) -> "TransactWriteItemTypeDef":
+        """Return what gives a version that nobody opened another reason; refused where it was frozen."""
+        item = self.asking(submission_id, number, kind, who=who, why=why, now=now)
+        item["Put"]["ConditionExpression"] = "#status = :asked AND attribute_not_exists(#record)"
+        item["Put"]["ExpressionAttributeNames"] = {"#status": "status", "#record": "record"}
+        item["Put"]["ExpressionAttributeValues"] = {":asked": {"S": ReleaseStatus.ASKED}}
+        return item
+
     def freezing(self, record: ReleaseRecord) -> "TransactWriteItemTypeDef":
         """Return what freezes a version's record; refused where that was done."""
         return {

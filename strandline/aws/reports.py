@@ -8,9 +8,12 @@ from typing import Final
 
 from strandline import __version__
 from strandline.aws.consents import Consents
-from strandline.aws.drafts import Analysis, read_analysis
+from strandline.aws.drafts import Analysis, read_amendment, read_analysis
+from strandline.aws.registered_references import find_reference
 from strandline.aws.workspace import Workspace
+from strandline.errors import RejectedInputError
 from strandline.interpretation.decisions import Decisions, parse_decisions
+from strandline.interpretation.knowledge import Knowledge
 from strandline.journey import Artifact
 from strandline.reads.reference_bundle import ReferenceRole
 from strandline.reporting.evidence_page import IgvPage, build_evidence_page
@@ -28,6 +31,7 @@ _ROLES: Final = [
     ReferenceRole.CLINVAR,
     ReferenceRole.CLINVAR_INDEX,
 ]
+_CLINVAR: Final = [ReferenceRole.CLINVAR, ReferenceRole.CLINVAR_INDEX]
 
 
 def render_report(
@@ -54,7 +58,8 @@ def render_report(
             refused for.
     """
     found = look_up_evidence(workspace)
-    source = replace(found.source(workspace, now), for_release=for_release)
+    amendment = read_amendment(workspace, found.analysis.knowledge) if for_release else None
+    source = replace(found.source(workspace, now), for_release=for_release, amendment=amendment)
     html = build_report(source)
     made = [Artifact.REPORT, Artifact.REPORT_PDF, Artifact.PLAIN_REPORT]
     workspace.path(Artifact.REPORT).write_text(html)
@@ -106,6 +111,8 @@ def look_up_evidence(workspace: Workspace) -> FoundEvidence:
     Consents(*workspace.table.place).require(workspace.submission_id)
     analysis = read_analysis(workspace)
     paths = workspace.fetch_reference(analysis.bundle, _ROLES)
+    if analysis.knowledge:  # the evidence is that of the ClinVar which the report names
+        paths |= _fetch_newer(workspace, analysis.knowledge)
     files = EvidenceFiles(
         aligned=workspace.fetch(Artifact.ALIGNED, index=Artifact.ALIGNED_INDEX),
         fasta=paths[ReferenceRole.FASTA],
@@ -116,6 +123,13 @@ def look_up_evidence(workspace: Workspace) -> FoundEvidence:
     frequencies = analysis.sources.get("Frequencies")
     evidence = gather_evidence(analysis.findings, files, analysis.scope, frequencies, decisions)
     return FoundEvidence(analysis, files, evidence)
+
+
+def _fetch_newer(workspace: Workspace, knowledge: Knowledge) -> dict[ReferenceRole, Path]:
+    bundle = find_reference(workspace.references, knowledge.after.name, knowledge.after.version)
+    if bundle is None:
+        raise RejectedInputError("reference_unknown", f"{knowledge.after.label} is registered no more: register it")
+    return workspace.fetch_reference(bundle, _CLINVAR, folder="newer")
 
 
 def read_decisions(workspace: Workspace) -> Decisions:

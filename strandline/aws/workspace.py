@@ -143,18 +143,22 @@ class Workspace:
         """Return the description of the reference bundle that the manifest names."""
         return read_bundle(self.references, self.manifest)
 
-    def fetch_reference(self, bundle: ReferenceBundle, roles: Sequence[ReferenceRole]) -> dict[ReferenceRole, Path]:
+    def fetch_reference(
+        self, bundle: ReferenceBundle, roles: Sequence[ReferenceRole], *, folder: str = "reference"
+    ) -> dict[ReferenceRole, Path]:
         """Fetch and verify the bundle's files of these roles; return the first of each, by role.
+
+        Files of two bundles have the same names: each bundle has a folder of its own.
 
         Raises:
             RejectedInputError: `reference_mismatch` or `object_missing`.
         """
-        folder = self.scratch / "reference"
-        folder.mkdir(exist_ok=True)
+        place = self.scratch / folder
+        place.mkdir(exist_ok=True)
         path_by_role: dict[ReferenceRole, Path] = {}
         for file in bundle.files_of(*roles):
             key = reference_key(bundle.name, bundle.version, file.name)
-            path = verify_file(self.references.download(key, folder / file.name), file)
+            path = verify_file(self.references.download(key, place / file.name), file)
             path_by_role.setdefault(file.role, path)
         return path_by_role
 

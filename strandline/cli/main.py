@@ -38,6 +38,7 @@ COMMANDS: Final = {  # command to module and function; only the asked one is imp
     "fhir": ("fhir", "app"),
     "report": ("drafts", "report"),
     "interpret": ("interpret", "interpret"),
+    "knowledge": ("knowledge", "app"),
     "consent": ("consent", "app"),
     "retention": ("retention", "app"),
     "qc": ("qc", "qc"),

@@ -19,14 +19,14 @@ from strandline.fhir.collection import paused_collection
 from strandline.fhir.drafting import BundleInput, Draft, reference_of
 from strandline.fhir.implications import implications
 from strandline.fhir.phase import genotypes, phased_pairs
-from strandline.fhir.provenance import provenance
+from strandline.fhir.provenance import earlier_version, provenance
 from strandline.fhir.report_file import ReportFile
 from strandline.fhir.variant import asked_variant, found_variant
 from strandline.journey import Artifact
-from strandline.reporting.findings import Findings
 
 MOST_VARIANTS: Final = 2_500
 _FILES: Final = ((Artifact.CALLS, "vcf"), (Artifact.CALLABLE_REGIONS, "bed"))
+_REPLACES: Final = "http://hl7.org/fhir/StructureDefinition/diagnosticReport-replaces"
 _REPORT_CODE: Final = loinc("51969-4", "Genetic analysis report")
 
 
@@ -87,10 +87,13 @@ def _report(draft: Draft, study: Json, observations: Iterable[Json]) -> Json:
     """The report itself. Source: profile genomic-report."""
     source = draft.source
     results = [reference_of(item) for item in observations]
-    concludes = _conclusion(source.findings)
+    concludes = _conclusion(source)
     performed = {"performer": [draft.reference_to("organization")]} if source.sample.site else {}
     return draft.resource("DiagnosticReport", "report", concludes, "genomic-report") | {
-        "extension": [codes.extension("genomic-study-reference", valueReference=reference_of(study))],
+        "extension": [
+            codes.extension("genomic-study-reference", valueReference=reference_of(study)),
+            *_replaces(draft),
+        ],
         "identifier": [{"system": SUBMISSIONS, "value": source.submission_id}],
         "basedOn": [draft.reference_to("order")],
         "status": "preliminary",
@@ -106,8 +109,16 @@ def _report(draft: Draft, study: Json, observations: Iterable[Json]) -> Json:
     }
 
 
-def _conclusion(findings: Findings) -> str:
-    text = (
+def _replaces(draft: Draft) -> list[Json]:
+    """What an amendment takes the place of. Source: HL7 FHIR R4, extension diagnosticReport-replaces."""
+    amendment = draft.source.amendment
+    return [{"url": _REPLACES, "valueReference": earlier_version(draft, amendment.replaces)}] if amendment else []
+
+
+def _conclusion(source: BundleInput) -> str:
+    findings = source.findings
+    text = f"Amended: {source.amendment.reason}. " if source.amendment else ""
+    text += (
         f"{len(findings.named)} variants are reported; {findings.other_passed} more passed the filters and meet no "
         f"reporting criterion; {findings.failed_filters} failed a filter."
     )
@@ -125,12 +136,15 @@ def _report_file(draft: Draft, report: ReportFile) -> Json:
         "hash": codes.base64_of(report.sha1),
         "creation": draft.time,
     }
+    amendment = draft.source.amendment
+    before = earlier_version(draft, amendment.replaces) if amendment else None
     return draft.resource("DocumentReference", "report-file", f"Report {report.title}.") | {
         "status": "current",
         "docStatus": "preliminary",
         "type": _REPORT_CODE,
         "subject": draft.reference_to("patient"),
         "date": draft.instant,
+        **({"relatesTo": [{"code": "replaces", "target": before}]} if before else {}),
         "content": [{"attachment": attachment}],
         "context": {"related": [draft.reference_to("report")]},
     }

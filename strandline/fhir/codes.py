@@ -25,6 +25,7 @@ SAMPLES: Final = "urn:strandline:sample"
 SUBMISSIONS: Final = "urn:strandline:submission"
 SITES: Final = "urn:strandline:site"
 SIGNERS: Final = "urn:strandline:signer"
+RELEASES: Final = "urn:strandline:release"
 
 Json = dict[str, Any]
 

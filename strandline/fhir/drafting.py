@@ -11,6 +11,7 @@ from typing import Final
 from strandline.fhir import codes
 from strandline.fhir.codes import Json
 from strandline.fhir.report_file import ReportFile
+from strandline.interpretation.amendment import Amendment
 from strandline.landing.manifest import SampleDeclaration
 from strandline.landing.regions import Region
 from strandline.reads.quality import QualitySummary
@@ -68,6 +69,7 @@ class BundleInput:
     regions: RegionsSaid = field(default_factory=RegionsSaid)
     asked: tuple[AskedVariant, ...] = ()
     report: ReportFile | None = None
+    amendment: Amendment | None = None
 
 
 class Draft:

@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from strandline.fhir import codes
-from strandline.fhir.codes import SIGNERS, Json
+from strandline.fhir.codes import RELEASES, SIGNERS, Json
 from strandline.fhir.drafting import NAMESPACE, Draft, narrative
+from strandline.reporting.findings import Finding
 
 _AGENTS: Final = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 _SIGNATURES: Final = "urn:iso-astm:E1762-95:2013"
@@ -19,6 +20,7 @@ _MEANINGS: Final = {
     "approver": {"system": _SIGNATURES, "code": "1.2.840.10065.1.12.1.5", "display": "Verification Signature"},
 }
 _ASSEMBLER: Final = codes.concept(_AGENTS, "assembler", "Assembler")
+_REVISED: Final = codes.concept("http://terminology.hl7.org/CodeSystem/v3-DataOperation", "UPDATE", "revise")
 _LEGAL: Final = codes.concept(_AGENTS, "legal", "Legal Authenticator")
 
 
@@ -36,12 +38,42 @@ class Signature:
 def provenance(draft: Draft) -> Json:
     """Who made the report: this software, from the submission. Source: HL7 FHIR R4, Provenance."""
     says = f"Made by Strandline {draft.source.platform_version}; not signed yet."
-    return draft.resource("Provenance", "provenance", says) | {
+    made = draft.resource("Provenance", "provenance", says) | {
         "target": [draft.reference_to("report"), draft.reference_to("study")],
         "recorded": draft.instant,
         "agent": [{"type": _ASSEMBLER, "who": draft.reference_to("device")}],
         "entity": [{"role": "source", "what": draft.reference_to("order")}],
     }
+    amendment = draft.source.amendment
+    if amendment is None:
+        return made
+    changed = [draft.reference_to(f"variant/{name}") for name in changed_variants(draft)]
+    before = earlier_version(draft, amendment.replaces)
+    return made | {
+        "target": [*made["target"], *changed],
+        "reason": [{"text": amendment.reason}],
+        "activity": _REVISED,
+        "entity": [*made["entity"], {"role": "revision", "what": before}],
+    }
+
+
+def changed_variants(draft: Draft) -> list[str]:
+    """Return the variants of the bundle for which it is an amendment, in the order of its findings."""
+    amendment = draft.source.amendment
+    mattering = amendment.knowledge.mattering if amendment and amendment.knowledge else ()
+    changed = {change.variant for change in mattering}
+    return [name for name in map(_name_of, draft.source.findings.named) if name in changed]
+
+
+def earlier_version(draft: Draft, version: int) -> Json:
+    """Return a reference to an earlier version of the release, by its identifier."""
+    identifier = {"system": RELEASES, "value": f"{draft.source.submission_id}/{version}"}
+    return {"identifier": identifier, "display": f"Version {version}"}
+
+
+def _name_of(finding: Finding) -> str:
+    call = finding.call
+    return f"{call.contig}:{call.position}:{call.ref}:{call.alt}"
 
 
 def sign_provenance(bundle: Json, *signatures: Signature) -> Json:
@@ -95,9 +127,16 @@ def _reference(name: str) -> Json:
 
 
 def _make_final(bundle: Json) -> None:
+    """Give what is preliminary its last status: of a revision, report and changed observations are amended."""
+    amended = {
+        target["reference"].removeprefix("urn:uuid:")
+        for resource in _resources(bundle)
+        if resource["resourceType"] == "Provenance" and any(one["role"] == "revision" for one in resource["entity"])
+        for target in resource["target"]
+    }
     for resource in _resources(bundle):
         if resource["resourceType"] in {"DiagnosticReport", "Observation"} and resource["status"] == "preliminary":
-            resource["status"] = "final"
+            resource["status"] = "amended" if resource["id"] in amended else "final"
         if resource.get("docStatus") == "preliminary":
             resource["docStatus"] = "final"
 

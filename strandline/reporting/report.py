@@ -9,7 +9,10 @@ from datetime import datetime
 from itertools import groupby
 from typing import Final
 
+from strandline.interpretation.amendment import Amendment
+from strandline.interpretation.knowledge import words_of
 from strandline.interpretation.points import Band, read_criteria
+from strandline.interpretation.reclassification import Change
 from strandline.interpretation.scope import Scope, refuse_withdrawn
 from strandline.landing.manifest import SampleDeclaration
 from strandline.landing.regions import Region
@@ -93,7 +96,7 @@ class ReportInput:
     evidence: Mapping[str, Evidence] = field(default_factory=dict)
     genes: Sequence[GeneCoverage] = ()
     signatures: Sequence[ReportSignature] = ()
-    amendment: str | None = None
+    amendment: Amendment | None = None
     for_release: bool = False
 
 
@@ -123,6 +126,7 @@ def build_report(source: ReportInput) -> str:
         depth_bars=_depth_bars(source.quality),
         limits=LIMITS,
         points_source=read_criteria().source,
+        changed=[(change, words_of(change)) for change in _mattering(source.amendment)],
         callable_percent=_percent(source.quality.coverage.callable_bases, source.quality.coverage.analysed_bases),
     )
 
@@ -144,6 +148,10 @@ def result_sentence(source: ReportInput) -> str:
     if rows:
         return f"No variant is known to ClinVar as pathogenic; {_counted(len(rows), 'variant')} listed for review."
     return "No variant meets the reporting criteria."
+
+
+def _mattering(amendment: Amendment | None) -> tuple[Change, ...]:
+    return amendment.knowledge.mattering if amendment and amendment.knowledge else ()
 
 
 def _absence(source: str | None) -> str:

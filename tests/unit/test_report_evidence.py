@@ -12,6 +12,7 @@ from itertools import pairwise
 import pytest
 
 from strandline.errors import RejectedInputError
+from strandline.interpretation.amendment import Amendment
 from strandline.interpretation.panels import GenePanel, PanelGene
 from strandline.interpretation.points import Band, Override, apply_overrides
 from strandline.interpretation.rules import Facts, prepare
@@ -167,8 +168,8 @@ def test_signatures_replace_the_draft_and_say_name_meaning_time_and_digest():
 
 def test_what_an_amendment_changed_is_said():
     assert (
-        "This version replaces an earlier one. ClinVar changed."
-        in Page(build_report(replace(SOURCE, amendment="ClinVar changed."))).text
+        "takes the place of version 1, which is in force until this one is signed. ClinVar changed."
+        in Page(build_report(replace(SOURCE, amendment=Amendment(1, "0" * 64, "ClinVar changed.")))).text
     )
 
 
@@ -244,7 +245,7 @@ def hostile() -> ReportInput:
         evidence={variant_key(attacked): Evidence(suggestion, picture, HOSTILE, classification)},
         genes=(GeneCoverage(HOSTILE, HOSTILE, 1, 0, 0.0, (Region(HOSTILE, 0, 1),)),),
         signatures=(ReportSignature(HOSTILE, HOSTILE, WHEN, HOSTILE),),
-        amendment=HOSTILE,
+        amendment=Amendment(1, "0" * 64, HOSTILE),
     )
 
 
