@@ -15,6 +15,7 @@ from infra.stacks.identity import IdentityStack
 from infra.stacks.intake import IntakeStack
 from infra.stacks.network import NetworkStack
 from infra.stacks.release import ReleaseStack
+from infra.stacks.release_api import ReleaseApiStack
 from infra.stacks.storage import StorageStack
 from infra.stacks.workflow import WorkflowStack
 from infra.stages import StageConfig
@@ -46,6 +47,7 @@ def add_stacks(app: App, stage: StageConfig, *, account: str, region: str) -> li
         compute=compute,
         workflow=workflow,
     )
+    release_api = ReleaseApiStack(app, stage=stage, names=names, storage=storage, identity=identity, release=release)
     fhir = FhirApiStack(
         app,
         stage=stage,
@@ -74,7 +76,21 @@ def add_stacks(app: App, stage: StageConfig, *, account: str, region: str) -> li
         fhir=fhir,
     )
     stacks: list[Stack] = [
-        *(storage, identity, catalog, network, compute, workflow, intake, api, release, fhir, access, alarms)
+        *(
+            storage,
+            identity,
+            catalog,
+            network,
+            compute,
+            workflow,
+            intake,
+            api,
+            release,
+            release_api,
+            fhir,
+            access,
+            alarms,
+        )
     ]
     for earlier, later in pairwise(stacks):
         later.add_stack_dependency(earlier)

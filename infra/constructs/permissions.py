@@ -89,21 +89,20 @@ def write_objects(bucket: DataBucket, *, prefix: str = "", tags: bool = True) ->
     ]
 
 
-def read_items(table: DataTable, *, indexes: Sequence[str] = ()) -> list[Permission]:
-    """Read items of the table, and of the indexes that are named."""
+def read_items(table: DataTable, *, indexes: Sequence[str] = (), one_by_one: bool = False) -> list[Permission]:
+    """Read items of the table, and of the indexes that are named; `one_by_one` those whose whole key is known."""
     return [
-        Permission(actions=["dynamodb:GetItem", "dynamodb:Query"], resources=[table.arn]),
+        Permission(actions=["dynamodb:GetItem", *([] if one_by_one else ["dynamodb:Query"])], resources=[table.arn]),
         *(Permission(actions=["dynamodb:Query"], resources=[f"{table.arn}/index/{index}"]) for index in indexes),
         Permission(actions=["kms:Decrypt"], resources=[table.key.key_arn]),
     ]
 
 
-def write_items(table: DataTable) -> list[Permission]:
-    """Put and update items, and none deleted."""
+def write_items(table: DataTable, *, checks_others: bool = False) -> list[Permission]:
+    """Put and update items, and none deleted; `checks_others` in transactions that hold others to a condition."""
+    checks = ["dynamodb:ConditionCheckItem"] if checks_others else []
     return [
-        Permission(
-            actions=["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem"], resources=[table.arn]
-        ),
+        Permission(actions=["dynamodb:PutItem", "dynamodb:UpdateItem", *checks], resources=[table.arn]),
         Permission(actions=["kms:GenerateDataKey", "kms:Decrypt"], resources=[table.key.key_arn]),
     ]
 
@@ -133,9 +132,12 @@ def seal_audit_log(queue: DataTable, log: DataTable) -> list[Permission]:
     ]
 
 
-def replace_items(table: DataTable) -> list[Permission]:
+def replace_items(table: DataTable, *, checks_others: bool = False) -> list[Permission]:
     """Also delete items: a job forgets the cause of an attempt that failed before."""
-    return [*write_items(table), Permission(actions=["dynamodb:DeleteItem"], resources=[table.arn])]
+    return [
+        *write_items(table, checks_others=checks_others),
+        Permission(actions=["dynamodb:DeleteItem"], resources=[table.arn]),
+    ]
 
 
 def sign_with(key: kms.IKey) -> list[Permission]:
@@ -148,11 +150,15 @@ def read_public_key(key: kms.IKey) -> list[Permission]:
     return [Permission(actions=["kms:GetPublicKey"], resources=[key.key_arn])]
 
 
-def maintain_tables(names: Names) -> list[Permission]:
-    """Read and commit to the lake's tables: an Iceberg commit is an update of the Glue table."""
+def load_tables(names: Names, *, makes_others: bool = False) -> list[Permission]:
+    """Read and commit to the lake's tables: an Iceberg commit is an update of the Glue table.
+
+    `makes_others` also lists them, and makes those that the templates do not.
+    """
+    more = ["glue:GetTables", "glue:CreateTable"] if makes_others else []
     return [
         Permission(
-            actions=["glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:CreateTable", "glue:UpdateTable"],
+            actions=["glue:GetDatabase", "glue:GetTable", "glue:UpdateTable", *more],
             resources=[
                 names.arn("glue", "catalog"),
                 names.arn("glue", f"database/{names.glue_database}"),

@@ -12,7 +12,7 @@ from infra.constructs.permissions import (
     Permission,
     ask_athena,
     drop_tables,
-    maintain_tables,
+    load_tables,
     read_objects,
     write_objects,
 )
@@ -100,6 +100,6 @@ def _files(group: Group, names: Names, storage: StorageStack) -> list[Permission
     return [
         *read_objects(lake, prefix=_TABLES),
         *write_objects(lake, prefix=_TABLES),
-        *maintain_tables(names),
+        *load_tables(names, makes_others=True),
         *drop_tables(names),
     ]

@@ -12,7 +12,7 @@ from infra.constructs.job import PlatformJob
 from infra.constructs.machines import Machines
 from infra.constructs.permissions import (
     list_versions,
-    maintain_tables,
+    load_tables,
     pull_images,
     read_items,
     read_objects,
@@ -35,6 +35,8 @@ _EACH_HOUR = "cron(15 * * * ? *)"
 _REMEMBERED_S = 3_600
 _RESERVED_PERCENT = 10  # of the machines, for labs that send nothing at the moment
 _DEEPVARIANT_ON_GPU = "google/deepvariant:1.10.0-gpu"
+_CHECKS_STATES = "validate_files"
+"""The job that keeps verdicts while the submission has not moved on."""
 
 
 class ComputeStack(PartStack):
@@ -105,6 +107,8 @@ class ComputeStack(PartStack):
         references = read_objects(storage.references)
         analysed = read_objects(analysis, prefix=_SUBMISSIONS)
         result = write_objects(analysis, prefix=_SUBMISSIONS)
+        current = read_objects(analysis, prefix=_SUBMISSIONS, versions=False)
+        untagged = write_objects(analysis, prefix=_SUBMISSIONS, tags=False)
         of_cohorts = [*read_objects(analysis, prefix=_COHORTS), *write_objects(analysis, prefix=_COHORTS)]
         analyses = {"REFERENCES_BUCKET": storage.references.name, "ANALYSIS_BUCKET": analysis.name}
         measures = {"QUALITY_GATES": json.dumps(dict(stage.quality_gates)), **analyses}
@@ -114,7 +118,10 @@ class ComputeStack(PartStack):
             "LAKE_BUCKET": storage.lake.name,
             "GLUE_DATABASE": names.glue_database,
         }
-        lake = [*read_objects(storage.lake, prefix=_TABLES), *write_objects(storage.lake, prefix=_TABLES)]
+        lake = [
+            *read_objects(storage.lake, prefix=_TABLES, versions=False),
+            *write_objects(storage.lake, prefix=_TABLES, tags=False),
+        ]
         granted = {
             "validate_files": (reads_landing, [*landed, *references, *analysed, *result]),
             "align_reads": (reads_landing, [*landed, *references, *analysed, *result]),
@@ -123,7 +130,7 @@ class ComputeStack(PartStack):
             "gather_calls": (analyses, [*references, *analysed, *result]),
             "annotate": ({"CONSEQUENCES": stage.consequences, **analyses}, [*references, *analysed, *result]),
             "filter_and_qc": (analyses, [*references, *analysed, *result]),
-            "load_lake": (loads, [*analysed, *result, *lake, *maintain_tables(names)]),
+            "load_lake": (loads, [*current, *untagged, *lake, *load_tables(names)]),
             "render_report": (analyses, [*references, *analysed, *result]),
             **{
                 job: (analyses, [*references, *analysed, *of_cohorts])
@@ -143,7 +150,11 @@ class ComputeStack(PartStack):
                 stage=stage,
                 names=names,
                 environment={**environment, "SUBMISSIONS_TABLE": table.name},
-                permissions=[*permissions, *read_items(table), *replace_items(table)],
+                permissions=[
+                    *permissions,
+                    *read_items(table),
+                    *replace_items(table, checks_others=name == _CHECKS_STATES),
+                ],
                 execution_role=execution,
                 key=storage.keys.operations,
                 build_args=on_gpu.get(name),
@@ -160,7 +171,7 @@ class ComputeStack(PartStack):
         tables = [
             *read_objects(lake, prefix=_TABLES),
             *write_objects(lake, prefix=_TABLES),
-            *maintain_tables(names),
+            *load_tables(names, makes_others=True),
         ]
         granted = {
             "refresh_gold": ("Counts the alleles and gene burden of cohorts that changed", FEWEST_WORKERS, tables),

@@ -1,17 +1,13 @@
 """Stateless: the clinicians' door, an HTTP API for FHIR whose callers have a token of the stage's user pool."""
 
-import json
-
 from aws_cdk import CfnOutput
-from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra.constructs.acknowledgement import acknowledge
 from infra.constructs.function import Layers, PlatformFunction
-from infra.constructs.log_group import encrypted_log_group
+from infra.constructs.people_api import PeopleApi
 from infra.constructs.permissions import (
     Permission,
     append_items,
@@ -32,9 +28,8 @@ from infra.stages import StageConfig
 OPEN_ROUTES = ("GET /fhir/metadata", "GET /fhir/.well-known/smart-configuration")
 """What a client reads before it has a token: they tell what the server can do, and of no patient."""
 ROUTES = ("GET /fhir/{proxy+}", "POST /fhir/{proxy+}", "DELETE /fhir/$export-status/{job_id}")
-_LOGGED = ("requestId", "requestTime", "routeKey", "status", "responseLength", "integrationErrorMessage")
-"""No path and no caller: a path has a patient's pseudonym in it."""
 _TIMEOUT_S = 29
+_RATE_PER_S = 100
 
 
 class FhirApiStack(PartStack):
@@ -70,8 +65,17 @@ class FhirApiStack(PartStack):
             timeout_s=300,
         )
         self._index_deliveries(indexing)
-        self.api = apigateway.CfnApi(
-            self, "Api", name=names.of("fhir"), protocol_type="HTTP", description="Released reports as FHIR"
+        door = PeopleApi(
+            self,
+            "Door",
+            name="fhir",
+            description="Released reports as FHIR",
+            stage=stage,
+            names=names,
+            key=storage.keys.operations,
+            issuer=identity.issuer,
+            client_id=identity.client.ref,
+            rate_per_s=_RATE_PER_S,
         )
         exports = {"ANALYSIS_BUCKET": storage.analysis.name, **tables}
         exporting = self._function(
@@ -88,7 +92,7 @@ class FhirApiStack(PartStack):
         serving = self._function(
             "serve_fhir",
             {
-                "FHIR_BASE_URL": f"{self.api.attr_api_endpoint}/fhir",
+                "FHIR_BASE_URL": f"{door.endpoint}/fhir",
                 "EXPORT_FUNCTION": exporting.function.function_name,
                 **exports,
             },
@@ -102,8 +106,7 @@ class FhirApiStack(PartStack):
             timeout_s=_TIMEOUT_S,
         )
         self.functions = [indexing, exporting, serving]
-        self._routes(serving, identity)
-        self._stage_of_api()
+        door.send(ROUTES, serving, below="fhir", timeout_s=_TIMEOUT_S, open_routes=OPEN_ROUTES)
         for site in stage.sites:
             cognito.CfnUserPoolGroup(
                 self,
@@ -112,7 +115,7 @@ class FhirApiStack(PartStack):
                 group_name=f"site-{site}",
                 description=f"Sees what was released of samples of {site}",
             )
-        CfnOutput(self, "FhirUrl", value=f"{self.api.attr_api_endpoint}/fhir")
+        CfnOutput(self, "FhirUrl", value=f"{door.endpoint}/fhir")
 
     def _function(
         self, name: str, environment: dict[str, str], permissions: list[Permission], *, timeout_s: int
@@ -159,76 +162,4 @@ class FhirApiStack(PartStack):
             function_name=indexing.function.function_name,
             principal="events.amazonaws.com",
             source_arn=rule.attr_arn,
-        )
-
-    def _routes(self, serving: PlatformFunction, identity: IdentityStack) -> None:
-        integration = apigateway.CfnIntegration(
-            self,
-            "Integration",
-            api_id=self.api.ref,
-            integration_type="AWS_PROXY",
-            integration_uri=serving.function.function_arn,
-            payload_format_version="2.0",
-            timeout_in_millis=_TIMEOUT_S * 1000,
-        )
-        authorizer = apigateway.CfnAuthorizer(
-            self,
-            "People",
-            api_id=self.api.ref,
-            name="people",
-            authorizer_type="JWT",
-            identity_source=["$request.header.Authorization"],
-            jwt_configuration=apigateway.CfnAuthorizer.JWTConfigurationProperty(
-                audience=[identity.client.ref], issuer=identity.issuer
-            ),
-        )
-        for name, route in zip(
-            ("Metadata", "Smart", "Read", "Search", "CancelExport"), (*OPEN_ROUTES, *ROUTES), strict=True
-        ):
-            is_open = route in OPEN_ROUTES
-            made = apigateway.CfnRoute(
-                self,
-                f"{name}Route",
-                api_id=self.api.ref,
-                route_key=route,
-                authorization_type="NONE" if is_open else "JWT",
-                authorizer_id=None if is_open else authorizer.ref,
-                target=f"integrations/{integration.ref}",
-            )
-            if is_open:
-                acknowledge(
-                    made,
-                    ("AwsSolutions-APIG4",),
-                    "what a FHIR client has to read before it has a token; it tells of no patient",
-                )
-        lambda_.CfnPermission(
-            self,
-            "ApiInvokes",
-            action="lambda:InvokeFunction",
-            function_name=serving.function.function_name,
-            principal="apigateway.amazonaws.com",
-            source_arn=self._names.arn("execute-api", f"{self.api.ref}/*/*/fhir/*"),
-        )
-
-    def _stage_of_api(self) -> None:
-        log_group = encrypted_log_group(
-            self,
-            "AccessLogs",
-            name=self._names.log_group("api", "fhir"),
-            key=self._storage.keys.operations,
-            stage=self._stage,
-        )
-        apigateway.CfnStage(
-            self,
-            "Stage",
-            api_id=self.api.ref,
-            stage_name="$default",
-            auto_deploy=True,
-            access_log_settings=apigateway.CfnStage.AccessLogSettingsProperty(
-                destination_arn=log_group.log_group_arn,
-                format=json.dumps({name: f"$context.{name}" for name in _LOGGED}),
-            ),
-            default_route_settings=apigateway.CfnStage.RouteSettingsProperty(
-                throttling_burst_limit=200, throttling_rate_limit=100, detailed_metrics_enabled=True
-            ),
         )

@@ -152,7 +152,7 @@ class IntakeStack(PartStack):
             [
                 *read_objects(storage.landing, prefix="submissions/"),
                 *read_items(catalog.submissions),
-                *write_items(catalog.submissions),
+                *write_items(catalog.submissions, checks_others=True),
                 *tell_audit_log(catalog.audit_queue),
                 *receive_messages(self.queue.queue_arn, self._key),
                 Permission(actions=["states:StartExecution"], resources=list(self._machines(workflow).values())),
@@ -182,7 +182,7 @@ class IntakeStack(PartStack):
                 *read_objects(storage.landing, prefix="submissions/"),
                 *list_versions(storage.landing),
                 *read_items(catalog.submissions),
-                *write_items(catalog.submissions),
+                *write_items(catalog.submissions, checks_others=True),
                 *tell_audit_log(catalog.audit_queue),
                 Permission(actions=["states:StartExecution"], resources=list(self._machines(workflow).values())),
             ],

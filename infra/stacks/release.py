@@ -60,13 +60,11 @@ class ReleaseStack(PartStack):
         table = {"SUBMISSIONS_TABLE": catalog.submissions.name}
         items = [
             *read_items(catalog.submissions),
-            *write_items(catalog.submissions),
+            *write_items(catalog.submissions, checks_others=True),
             *tell_audit_log(catalog.audit_queue),
         ]
-        answer = Permission(
-            actions=["states:SendTaskSuccess", "states:SendTaskFailure"],
-            resources=[self.release_arn],
-        )
+        go_on = Permission(actions=["states:SendTaskSuccess"], resources=[self.release_arn])
+        give_up = Permission(actions=["states:SendTaskFailure"], resources=[self.release_arn])
         start = Permission(actions=["states:StartExecution"], resources=[self.release_arn])
         analysed = read_objects(storage.analysis, prefix="submissions/")
         policy = {"RELEASE_POLICY": stage.release_policy}
@@ -78,7 +76,7 @@ class ReleaseStack(PartStack):
                 {**table, **policy, "ANALYSIS_BUCKET": storage.analysis.name},
                 [*items, *analysed],
             ),
-            self._function("await_signatures", table, [*items, answer]),
+            self._function("await_signatures", table, [*items, go_on]),
             self._function(
                 SIGNS_RELEASES,
                 {
@@ -90,7 +88,7 @@ class ReleaseStack(PartStack):
                     "USER_POOL_CLIENTS": identity.client.ref,
                     "SIGN_IN_LASTS_S": str(_SIGN_IN_LASTS_S),
                 },
-                [*items, *sign_with(storage.keys.release_signing), answer, start],
+                [*items, *sign_with(storage.keys.release_signing), go_on, give_up, start],
                 role_name=names.role_of(SIGNS_RELEASES),
             ),
             self._function(

@@ -132,7 +132,9 @@ class WorkflowStack(PartStack):
         drafts = {"ANALYSIS_BUCKET": storage.analysis.name, "REFERENCES_BUCKET": storage.references.name, **table_name}
         functions = [
             self._function(
-                "record_state", environment=table_name, permissions=[*read_items(table), *write_items(table), *tell]
+                "record_state",
+                environment=table_name,
+                permissions=[*read_items(table, one_by_one=True), *write_items(table), *tell],
             ),
             self._function(
                 "validate_files",
@@ -142,7 +144,7 @@ class WorkflowStack(PartStack):
                     "LAMBDA_VALIDATION_LIMIT_BYTES": str(self._stage.validation_limit_bytes),
                     **table_name,
                 },
-                permissions=[*landed, *references, *read_items(table), *write_items(table)],
+                permissions=[*landed, *references, *read_items(table), *write_items(table, checks_others=True)],
                 reads_sequences=True,
                 memory_mib=1769,
                 timeout_s=900,

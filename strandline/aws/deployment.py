@@ -44,7 +44,10 @@ if TYPE_CHECKING:
     from strandline.aws.tokens import UserPool
     from strandline.fhir.served.access import Caller
 
-_PARTS: Final = ("storage", "identity", "catalog", "compute", "workflow", "intake", "api", "release", "fhir-api")
+_PARTS: Final = (
+    *("storage", "identity", "catalog", "compute", "workflow", "intake", "api"),
+    *("release", "release-api", "fhir-api"),
+)
 
 
 @dataclass(frozen=True, slots=True)

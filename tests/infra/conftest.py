@@ -25,6 +25,7 @@ PARTS = (
     "intake",
     "api",
     "release",
+    "release-api",
     "fhir-api",
     "access",
     "alarms",

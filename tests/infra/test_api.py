@@ -24,12 +24,18 @@ def test_every_route_to_a_patient_wants_a_token_of_the_stages_own_pool(assembly)
     assert len(trusted["Audience"]) == 1
 
 
+def test_who_signs_over_http_has_a_token_of_the_stages_own_pool(assembly):
+    (route,) = assembly.properties("AWS::ApiGatewayV2::Route", "release-api")
+    ((authorizer, _),) = assembly.resources("AWS::ApiGatewayV2::Authorizer", "release-api").items()
+    assert (route["AuthorizationType"], route["AuthorizerId"]) == ("JWT", {"Ref": authorizer})
+
+
 def test_no_browser_of_another_page_may_ask(assembly):
     for api in assembly.properties("AWS::ApiGatewayV2::Api"):
         assert "CorsConfiguration" not in api
 
 
-@pytest.mark.parametrize("part", ["api", "fhir-api"])
+@pytest.mark.parametrize("part", ["api", "fhir-api", "release-api"])
 def test_what_is_logged_names_neither_a_path_nor_a_caller(assembly, part):
     (stage,) = assembly.properties("AWS::ApiGatewayV2::Stage", part)
     logged = stage["AccessLogSettings"]["Format"]

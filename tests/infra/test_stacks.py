@@ -16,6 +16,7 @@ PARTS = (
     "intake",
     "api",
     "release",
+    "release-api",
     "fhir-api",
     "access",
     "alarms",
@@ -30,6 +31,7 @@ OUTPUTS = {
     "workflow": {"JointGenotypeArn", "SampleToReleaseArn", "ValidateAheadArn", "AlertsTopicArn"},
     "intake": {"IntakeQueueUrl", "IntakeDeadLetterUrl"},
     "api": {"IngestUrl"},
+    "release-api": {"ReleaseUrl"},
     "fhir-api": {"FhirUrl"},
 }
 UNHEEDED = [
