@@ -182,6 +182,7 @@ class Artifact(StrEnum):
     EVIDENCE_PAGE = "evidence.html"
     INTERPRETATION = "interpretation.json"
     KNOWLEDGE = "knowledge.json"
+    FAMILY = "family.json"
     QC_PAGE = "qc.html"
     MULTIQC = "qc_mqc.json"
 

@@ -4,12 +4,15 @@ import hashlib
 from datetime import datetime
 
 from strandline.aws.audit_entries import waiting_entry
+from strandline.aws.cohorts import CohortsTable, CohortState
 from strandline.aws.consents import Consents
 from strandline.aws.objects import S3Objects
 from strandline.aws.submissions import SubmissionsTable
 from strandline.errors import RejectedInputError
 from strandline.interpretation.decisions import DECISIONS_LIMIT_BYTES, Decisions, parse_decisions
-from strandline.journey import Artifact, SubmissionState, artifact_key
+from strandline.interpretation.family import FAMILY_LIMIT_BYTES, Family, family_of
+from strandline.journey import Artifact, CohortArtifact, SubmissionState, artifact_key, cohort_key
+from strandline.variants.joint_output import CohortReport
 
 _DECIDED = "CONFIGURED"
 _OPEN = frozenset({SubmissionState.IN_REVIEW, SubmissionState.RELEASED, SubmissionState.AMENDED})
@@ -39,12 +42,36 @@ class Interpretations:
             RejectedInputError: as `parse_decisions`; `consent_withdrawn`; `not_in_review`.
         """
         decisions = parse_decisions(body)
+        self._keep(submission_id, Artifact.INTERPRETATION, body, who=who, why=why, now=now)
+        return decisions
+
+    def take_family(self, submission_id: str, cohort_id: str, *, who: str, why: str, now: datetime) -> Family:
+        """Keep what a cohort's joint genotyping says of this child, whose parents are in it.
+
+        Raises:
+            RejectedInputError: `cohort_unknown`, `not_a_member`, `cohort_not_genotyped`, `no_trio_of_child`,
+                `consent_withdrawn`, `not_in_review`.
+        """
+        cohorts = CohortsTable(*self._table.place)
+        request, record = cohorts.request(cohort_id), cohorts.get(cohort_id)
+        if submission_id not in {one.submission_id for one in request.members}:
+            raise RejectedInputError("not_a_member", f"submission {submission_id} is not in cohort {cohort_id}")
+        if record is None or record.state is not CohortState.GENOTYPED:
+            raise RejectedInputError("cohort_not_genotyped", f"cohort {cohort_id} is not genotyped: see 'cohort show'")
+        report = self._analysis.read(cohort_key(cohort_id, CohortArtifact.REPORT), limit_bytes=FAMILY_LIMIT_BYTES)
+        child = self._table.manifest(submission_id).sample.sample_id
+        digest = hashlib.sha256(report).hexdigest()
+        family = family_of(child, cohort_id, CohortReport.model_validate_json(report), digest)
+        self._keep(submission_id, Artifact.FAMILY, family.model_dump_json().encode(), who=who, why=why, now=now)
+        return family
+
+    def _keep(self, submission_id: str, what: Artifact, body: bytes, *, who: str, why: str, now: datetime) -> None:
         Consents(*self._table.place).require(submission_id)
         record = self._table.get(submission_id)
         if record is None or record.state not in _OPEN:
             raise RejectedInputError("not_in_review", f"submission {submission_id} is not in review or released")
-        before = self._body(submission_id)
-        name = self._table.place[1]
+        key, name = artifact_key(submission_id, what), self._table.place[1]
+        before = self._analysis.read(key, limit_bytes=FAMILY_LIMIT_BYTES) if self._analysis.exists(key) else None
         entry = waiting_entry(
             name,
             _DECIDED,
@@ -57,8 +84,7 @@ class Interpretations:
             after=hashlib.sha256(body).hexdigest(),
         )
         self._table.transact([entry])
-        self._analysis.write(artifact_key(submission_id, Artifact.INTERPRETATION), body)
-        return decisions
+        self._analysis.write(key, body)
 
     def _body(self, submission_id: str) -> bytes | None:
         key = artifact_key(submission_id, Artifact.INTERPRETATION)

@@ -13,6 +13,7 @@ from strandline.aws.registered_references import find_reference
 from strandline.aws.workspace import Workspace
 from strandline.errors import RejectedInputError
 from strandline.interpretation.decisions import Decisions, parse_decisions
+from strandline.interpretation.family import Family, parse_family
 from strandline.interpretation.knowledge import Knowledge
 from strandline.journey import Artifact
 from strandline.reads.reference_bundle import ReferenceRole
@@ -118,6 +119,7 @@ def look_up_evidence(workspace: Workspace) -> FoundEvidence:
         fasta=paths[ReferenceRole.FASTA],
         gene_models=paths.get(ReferenceRole.GENE_MODELS),
         clinvar=paths.get(ReferenceRole.CLINVAR),
+        family=read_family(workspace),
     )
     decisions = read_decisions(workspace)
     frequencies = analysis.sources.get("Frequencies")
@@ -130,6 +132,16 @@ def _fetch_newer(workspace: Workspace, knowledge: Knowledge) -> dict[ReferenceRo
     if bundle is None:
         raise RejectedInputError("reference_unknown", f"{knowledge.after.label} is registered no more: register it")
     return workspace.fetch_reference(bundle, _CLINVAR, folder="newer")
+
+
+def read_family(workspace: Workspace) -> Family | None:
+    """Return what a trio says of the sample, None where nobody took one over.
+
+    Raises:
+        RejectedInputError: `family_invalid`.
+    """
+    path = workspace.fetch_if_there(Artifact.FAMILY)
+    return parse_family(path.read_bytes()) if path else None
 
 
 def read_decisions(workspace: Workspace) -> Decisions:

@@ -25,12 +25,15 @@ def interpret(
         Path | None,
         typer.Option("--decisions", help="File of decisions to keep: docs/interpretation.md has its shape."),
     ] = None,
+    family: Annotated[
+        str | None, typer.Option("--family", help="Cohort with both parents: take over what is new in this child.")
+    ] = None,
     reason: Annotated[str, typer.Option("--reason", help="Why they are kept; it stays in the audit log.")] = "",
     every: Annotated[bool, typer.Option("--all", help="Also criteria that are not met or not assessed.")] = False,
     stage: StageOption = LOCAL,
     form: Annotated[OutputFormat, typer.Option("--format")] = OutputFormat.TABLE,
 ) -> None:
-    """Show the evidence in points for each reported variant; with --decisions keep what persons decided first.
+    """Show the evidence in points for each reported variant; keep what persons decided, or what a trio says, first.
 
     Example: strandline interpret HG002 --all --format csv
     """
@@ -47,6 +50,16 @@ def interpret(
             now=datetime.now(UTC),
         )
         say(f"kept for {submission_id}: make the report anew to show it")
+    if family:
+        taken = Interpretations(deployment.submissions, deployment.analysis).take_family(
+            submission_id,
+            family,
+            who=deployment.caller(),
+            why=reason or "taken over from the trio",
+            now=datetime.now(UTC),
+        )
+        parents = "confirmed by their genotypes" if taken.parents_confirmed else "not confirmed"
+        say(f"{len(taken.new)} new alleles of {submission_id} taken over; parents {parents}")
     from pysam import set_verbosity  # noqa: PLC0415 - with what follows
 
     from strandline.aws.reports import look_up_evidence  # noqa: PLC0415 - half a second, which few commands need

@@ -28,11 +28,12 @@ class KnownChange:
 
 @dataclass(frozen=True, slots=True)
 class DeNovo:
-    """What a trio says of the call. `doubts` are those of the joint genotyping, in words."""
+    """What a trio says of the call. `doubts` are those of the joint genotyping, `said` what it stands on, in words."""
 
     is_new: bool
     parents_confirmed: bool
     doubts: tuple[str, ...] = ()
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +137,18 @@ def _new(facts: Facts, *, confirmed: bool) -> _Told:
     if found is None:
         return _NOT_ASSESSED, None, "No parents were genotyped with this sample."
     if not found.is_new:
-        return _NOT_MET, None, "A parent has the allele, or it cannot be told."
+        return _NOT_MET, None, f"A parent has the allele, or it cannot be told. {found.said}".strip()
     if found.parents_confirmed is not confirmed:
         return _NOT_MET, None, f"Counted as {'PM6' if confirmed else 'PS2'}."
     if found.doubts:
-        return _NOT_ASSESSED, None, f"Seen in neither parent, with doubts: {'; '.join(found.doubts)}."
+        return (
+            _NOT_ASSESSED,
+            None,
+            f"Seen in neither parent, with doubts: {'; '.join(found.doubts)}. {found.said}".strip(),
+        )
     parents = "confirmed by their genotypes" if confirmed else "not confirmed"
-    return _MET, None, f"Seen in neither parent; parents {parents}. That the disease fits the gene is for a person."
+    evidence = f"Seen in neither parent; parents {parents}. That the disease fits the gene is for a person."
+    return _MET, None, f"{evidence} {found.said}".strip()
 
 
 def _pm2(facts: Facts, criteria: Criteria) -> _Told:

@@ -10,6 +10,7 @@ import pysam
 from strandline.errors import RejectedInputError
 from strandline.interpretation.clinvar_lookup import ClinVarIndex
 from strandline.interpretation.decisions import Decisions
+from strandline.interpretation.family import Family
 from strandline.interpretation.panels import GenePanel
 from strandline.interpretation.repeats import lies_in_repeat
 from strandline.interpretation.rules import Facts, prepare
@@ -29,12 +30,16 @@ from strandline.variants.transcripts import Transcript
 
 @dataclass(frozen=True, slots=True)
 class EvidenceFiles:
-    """Where evidence is looked for, each with its index beside it; None where the reference bundle has none."""
+    """Where evidence is looked for, each file with its index beside it; None where there is none.
+
+    `family` is what a trio says of the sample.
+    """
 
     aligned: Path
     fasta: Path
     gene_models: Path | None = None
     clinvar: Path | None = None
+    family: Family | None = None
 
 
 class _Gatherer:
@@ -46,6 +51,7 @@ class _Gatherer:
         self._clinvar = opened.enter_context(ClinVarIndex(files.clinvar, files.fasta)) if files.clinvar else None
         self._fasta = opened.enter_context(pysam.FastaFile(str(files.fasta)))
         self._scope = scope
+        self._family = files.family
         self._frequencies = frequencies if frequencies != NOT_ANNOTATED else None
 
     def evidence_of(self, call: VariantCall, decisions: Decisions) -> Evidence:
@@ -69,6 +75,7 @@ class _Gatherer:
             loss_of_function=_loss_of_function(self._scope.panel, call),
             truncation=truncation_of(call, transcript),
             in_repeat=lies_in_repeat(self._fasta, call),
+            de_novo=self._family.de_novo_of(call) if self._family else None,
             residue=self._clinvar.known_at_residue(call, transcript) if self._clinvar else None,
         )
 

@@ -10,15 +10,18 @@ from types import ModuleType, SimpleNamespace
 import pysam
 import pytest
 
+from strandline.aws.cohorts import CohortRequest, CohortsTable, CohortState, Member
 from strandline.aws.consents import Consents
 from strandline.aws.jobs import run_job
 from strandline.aws.settings import ReportJobSettings
 from strandline.aws.workspace import Buckets
 from strandline.cli.main import invoke
 from strandline.errors import RejectedInputError
-from strandline.journey import Artifact, SubmissionState, artifact_key
+from strandline.journey import Artifact, CohortArtifact, SubmissionState, artifact_key, cohort_key
 from strandline.reads.reference_bundle import ReferenceBundle, make_bundle
 from strandline.reporting.paper import can_print
+from strandline.variants.joint_output import CohortReport, DeNovoFound, TrioReport
+from strandline.variants.joint_trios import Confidence
 from tests.integration.conftest import READS, ROOT, SAMPLE, Aws, load, manifest_of, names_nobody
 from tests.unit.made_up import QUALITY
 from tests.unit.placed_reads import Placed, write_bam
@@ -264,3 +267,28 @@ def test_wrong_decisions_are_not_kept(aws, deployed, tmp_path, capsys):
     assert "interpretation_invalid" in capsys.readouterr().err
     assert not aws.bucket("analysis").exists(artifact_key("s-1", Artifact.INTERPRETATION))
     assert entries(aws, "interpretation/s-1") == []
+
+
+def test_what_a_trio_says_is_taken_over_by_a_person_and_shown_as_evidence(aws, deployed, capsys):
+    reference = aws.table.manifest("s-1").reference
+    members = tuple(Member(submission_id=name, keys={}) for name in ("s-1", "s-2", "s-3"))
+    cohorts, cohort = CohortsTable(*aws.table.place), CohortRequest(reference=reference, members=members)
+    cohorts.ask(cohort, who="arn:someone", now=NOW)
+    asked = ["interpret", "s-1", "--all", "--family", cohort.cohort_id, "--reason", "both parents were sequenced"]
+    assert invoke(asked) == 65
+    assert "cohort_not_genotyped" in capsys.readouterr().err
+    for state in (CohortState.GENOTYPING, CohortState.GENOTYPED):
+        cohorts.move(cohort.cohort_id, state, who="arn:someone", why="x", now=NOW)
+    new = DeNovoFound(contig="c", position=101, ref=REF, alt=ALT, confidence=Confidence.HIGH, posterior=0.99, doubts=())
+    trio = TrioReport(child=SAMPLE.sample_id, father="F", mother="M", alleles=2_000, violations=3, de_novos=(new,))
+    report = CohortReport(
+        reference="toy", samples=(SAMPLE.sample_id, "F", "M"), alleles=2_000, low_quality=0, trios=(trio,)
+    )
+    aws.bucket("analysis").write(cohort_key(cohort.cohort_id, CohortArtifact.REPORT), report.model_dump_json().encode())
+    assert invoke([*asked, "--format", "csv"]) == 0
+    told = capsys.readouterr()
+    assert "1 new alleles of s-1 taken over; parents confirmed by their genotypes" in told.err
+    (line,) = [line for line in told.out.splitlines() if ",PS2," in line]
+    assert "met,4" in line
+    assert "3 of 2,000 alleles break Mendel's rules" in line
+    assert [entry["why"] for entry in entries(aws, "interpretation/s-1")] == ["both parents were sequenced"]

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strandline.errors import RejectedInputError
+from strandline.interpretation.family import family_of, parse_family
 from strandline.interpretation.points import (
     Assessment,
     Band,
@@ -23,6 +24,8 @@ from strandline.interpretation.points import (
 )
 from strandline.interpretation.rules import DeNovo, Facts, KnownChange, prepare
 from strandline.interpretation.truncation import Truncation, truncation_of
+from strandline.variants.joint_output import CohortReport, DeNovoFound, TrioReport
+from strandline.variants.joint_trios import Confidence, Doubt
 from tests.unit.made_up import NAME, call, consequence
 from tests.unit.toy_genes import transcript_of
 
@@ -170,6 +173,62 @@ def test_what_is_known_at_the_residue_counts_once(known, met):
 )
 def test_a_new_variant_counts_by_whether_the_parents_are_confirmed(de_novo, met):
     assert {one.criterion for one in prepare(facts(de_novo=de_novo)).met} == met
+
+
+TRIO = TrioReport(
+    child="CHILD",
+    father="FATHER",
+    mother="MOTHER",
+    alleles=4_000,
+    violations=40,
+    de_novos=(
+        DeNovoFound(contig="c", position=7, ref="A", alt="G", confidence=Confidence.HIGH, posterior=0.998, doubts=()),
+        DeNovoFound(
+            contig="c",
+            position=8,
+            ref="A",
+            alt="G",
+            confidence=Confidence.LOW,
+            posterior=0.6,
+            doubts=(Doubt.PARENT_DEPTH,),
+        ),
+    ),
+)
+COHORT = CohortReport(
+    reference="slice/0c2b", samples=("CHILD", "FATHER", "MOTHER"), alleles=4_100, low_quality=0, trios=(TRIO,)
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "position", "outcomes"),
+    [
+        ({}, 7, ("met", "not met")),
+        ({"violations": 41}, 7, ("not met", "met")),  # over one in a hundred: the parents are not confirmed
+        ({"alleles": 499, "violations": 0}, 7, ("not met", "met")),  # too few to confirm anybody
+        ({}, 8, ("not assessed", "not met")),
+        ({}, 9, ("not met", "not met")),
+    ],
+)
+def test_a_trio_speaks_for_ps2_where_its_genotypes_confirm_the_parents_and_for_pm6_where_not(
+    changes, position, outcomes
+):
+    report = COHORT.model_copy(update={"trios": (TRIO.model_copy(update=changes),)})
+    family = family_of("CHILD", "a" * 24, report, "b" * 64)
+    one = call(contig="c", position=position, ref="A", alt="G")
+    suggestion = prepare(Facts(one, de_novo=family.de_novo_of(one)))
+    found = {said.criterion: said for said in suggestion.assessments}
+    assert (str(found["PS2"].outcome), str(found["PM6"].outcome)) == outcomes
+    assert parse_family(family.model_dump_json().encode()) == family
+    if position == 7:
+        met = found["PS2"] if outcomes[0] == "met" else found["PM6"]
+        assert "probability of being new 0.998" in met.evidence
+    if position == 8:
+        assert "parent depth" in found["PS2"].evidence
+
+
+def test_a_child_without_both_parents_in_the_cohort_has_no_trio():
+    with pytest.raises(RejectedInputError, match=r"^no_trio_of_child"):
+        family_of("MOTHER", "a" * 24, COHORT, "b" * 64)
 
 
 @pytest.mark.parametrize(
