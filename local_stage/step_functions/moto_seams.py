@@ -10,6 +10,7 @@ from moto.stepfunctions.parser import models
 from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import ErrorEqualsDecl
 from moto.stepfunctions.parser.asl.component.common.path import result_path
+from moto.stepfunctions.parser.asl.component.state.choice.choice_rule import ChoiceRule
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.distributed_iteration_component import (
     DistributedIterationComponent,
 )
@@ -28,6 +29,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.jsonata import jsonata
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from moto.stepfunctions.parser.asl.utils import json_path
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
@@ -36,7 +38,7 @@ from moto.stepfunctions.responses import StepFunctionResponse
 from local_stage.context import StageContext
 from local_stage.replacing import replace
 from local_stage.state_change_events import StateChangeEvents
-from local_stage.step_functions import errors, executions, integrations, map_runs
+from local_stage.step_functions import choices, errors, executions, integrations, map_runs
 from local_stage.step_functions.clients import use_one_client
 from local_stage.step_functions.jsonata_engine import evaluate
 
@@ -87,6 +89,10 @@ def _replace() -> None:
         (result_path, "parse"): lru_cache(_KEPT_PATHS)(parse_path),
         (DistributedIterationComponent, "_map_run"): map_runs.fail_beyond_tolerance(
             DistributedIterationComponent._map_run
+        ),
+        (ChoiceRule, "_eval_body"): choices.eval_choice_rule,
+        (Preprocessor, "visitChoice_rule_comparison_variable"): choices.keep_assign(
+            Preprocessor.visitChoice_rule_comparison_variable
         ),
         (ErrorEqualsDecl, "_eval_body"): errors.eval_error_equals,
         (CustomErrorName, "__init__"): errors.init_custom_error_name,

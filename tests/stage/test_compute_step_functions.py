@@ -337,6 +337,22 @@ def test_a_choice_follows_what_an_item_of_a_table_says(stage):
     assert output(run_machine(stage, machine, {"id": "1"})) == "loaded"
 
 
+def test_a_rule_of_a_choice_assigns_what_the_input_says(stage):
+    """What a plan gives a job: the path is one of the state's input, and so is what passes on."""
+    rule = {"Assign": {"given_mib.$": "$.machine.memory_mib"}, "Next": "Which"}
+    machine = chain(
+        Plan={
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.caller", "StringEquals": "gatk", **rule}],
+            "Default": "Other",
+        },
+        Which={"Type": "Pass", "Parameters": {"asked.$": "$given_mib", "caller.$": "$.caller"}, "End": True},
+        Other={"Type": "Fail"},
+    )
+    given = {"caller": "gatk", "machine": {"memory_mib": "4096"}}
+    assert output(run_machine(stage, machine, given)) == {"asked": "4096", "caller": "gatk"}
+
+
 def test_a_message_with_an_object_as_body_is_sent_as_json(stage, messages):
     run_machine(stage, task("sqs:sendMessage", {"QueueUrl": messages, "MessageBody": {"a.$": "$.b"}}), {"b": 5})
 

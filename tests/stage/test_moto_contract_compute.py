@@ -21,6 +21,7 @@ from moto.stepfunctions.parser import models as parser_models
 from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import ErrorEqualsDecl
 from moto.stepfunctions.parser.asl.component.common.path import result_path
+from moto.stepfunctions.parser.asl.component.state.choice.choice_rule import ChoiceRule
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.distributed_iteration_component import (
     DistributedIterationComponent,
     DistributedIterationComponentEvalInput,
@@ -42,6 +43,7 @@ from moto.stepfunctions.parser.asl.eval.callback.callback import CallbackEndpoin
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.jsonata import jsonata
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from moto.stepfunctions.parser.asl.utils import json_path
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
@@ -111,6 +113,8 @@ NORMALISE = ["self", "parameters", "boto_service_name", "service_action_name"]
         ),
         (state_task_factory.state_task_service_for, ["service_name"]),
         (DistributedIterationComponent._map_run, ["self", "env", "eval_input"]),
+        (ChoiceRule._eval_body, ["self", "env"]),
+        (Preprocessor.visitChoice_rule_comparison_variable, ["self", "ctx"]),
         (ErrorEqualsDecl._eval_body, ["self", "env"]),
         (CustomErrorName.__init__, ["self", "error_name"]),
         (Environment.set_stop, ["self", "stop_date", "cause", "error"]),
