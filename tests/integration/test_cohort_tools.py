@@ -5,6 +5,7 @@ The tools here are stand-ins that write what the tools are documented to write. 
 
 import json
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -214,6 +215,29 @@ def test_a_tool_that_fails_is_said_in_words_and_leaves_nothing(aws: Aws, cohorts
     cause = cohorts.failure(cohort_id, "JointGlnexus")
     assert (cause.code, "ended with exit code 3 in JointGlnexus" in cause.message) == ("tool_failed", True)
     assert not aws.bucket("analysis").exists(cohort_key(cohort_id, CohortArtifact.CALLS))
+
+
+def test_a_reference_that_is_not_the_one_that_its_bundle_lists_stops_the_job(aws: Aws, cohorts, reference, program):
+    for name in ("KID", "DAD", "MUM"):
+        add(aws, name, Caller.DEEPVARIANT, reference)
+    cohort_id = ask(aws, cohorts)
+    program("glnexus_cli", '[ "$1" = --help ] || exit 3')
+    fasta = reference_key(reference.name, reference.version, "reference.fa")
+    body = aws.bucket("references").read(fasta, limit_bytes=9_999)
+    aws.bucket("references").write(fasta, body.replace(b"ACGT", b"ACGA", 1))
+    assert run_glnexus(aws, cohort_id) == 65
+    assert cohorts.failure(cohort_id, "JointGlnexus").code == "reference_mismatch"
+
+
+def test_a_scratch_disk_that_is_full_is_said_in_words(aws: Aws, cohorts, reference, program, monkeypatch):
+    for name in ("KID", "DAD", "MUM"):
+        add(aws, name, Caller.DEEPVARIANT, reference)
+    cohort_id = ask(aws, cohorts)
+    program("glnexus_cli", '[ "$1" = --help ] || exit 1')
+    full = shutil.disk_usage("/")._replace(free=0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+    assert run_glnexus(aws, cohort_id) == 70
+    assert cohorts.failure(cohort_id, "JointGlnexus").code == "disk_full"
 
 
 def test_what_a_caller_wrote_is_kept_as_it_was(aws: Aws, reference, program, tmp_path, monkeypatch):

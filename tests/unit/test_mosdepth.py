@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strandline.landing.regions import Region, merge_regions
+from strandline.reads import mosdepth
 from strandline.reads.coverage import CoverageMeter
 from strandline.reads.measurement import NamedRegion, Wanted, count_alignment
 from strandline.reads.mosdepth import (
@@ -202,8 +203,29 @@ def test_with_mosdepth_its_coverage_takes_the_place_of_the_own_count(files, tmp_
     assert [(one.region, one.depth_sum, one.bases_at_20) for one in coverage.tallied] == [(NAMED.region, 3000, 90)]
 
 
+def test_nothing_aligned_is_depth_zero_everywhere(files, tmp_path, monkeypatch):
+    """0x, as mosdepth 0.3.3 writes it: an empty distribution, and a total of no base."""
+    written = {
+        "regions.bed.gz": "a\t10\t100\t0.000000\na\t100\t200\t0.000000\na\t200\t390\t0.000000\nb\t0\t50\t0.000000\n",
+        "thresholds.bed.gz": "#chrom\tstart\tend\tregion\t20X\na\t100\t200\tunknown\t0\nb\t0\t50\tunknown\t0\n",
+        "quantized.bed.gz": "a\t0\t400\t0:10\nb\t0\t300\t0:10\n",
+    }
+    for name, body in written.items():
+        (tmp_path / f"mosdepth.{name}").write_bytes(gzip.compress(body.encode()))
+    (tmp_path / "mosdepth.mosdepth.summary.txt").write_text("total\t0\t0\t0.0\t0\t0\ntotal_region\t0\t0\t0.0\t0\t0\n")
+    (tmp_path / "mosdepth.mosdepth.region.dist.txt").write_text("")
+    monkeypatch.setattr(mosdepth, "run_pipeline", lambda _: None)
+    found = measure_by_mosdepth(*files, ANALYSED, WANTED.tallied, tmp_path, threads=1)
+    assert (found.analysed_bases, found.mean_depth, found.histogram, found.callable_bases) == (430, 0.0, (430,), 0)
+    assert [(one.depth_sum, one.bases_at_20) for one in found.tallied] == [(0, 0)]
+
+
 @pytest.mark.skipif(shutil.which("mosdepth") is None, reason="mosdepth is not installed")
-def test_mosdepth_and_the_own_count_agree_where_no_mates_overlap(files, tmp_path):
+@pytest.mark.parametrize(
+    "reads", [READS, [], [Placed(100, "100M", bases="A" * 100)] * 5_000], ids=["some", "0x", "5000x"]
+)
+def test_mosdepth_and_the_own_count_agree_where_no_mates_overlap(files, tmp_path, reads):
+    write_bam(files[0], reads, LENGTHS)
     found = measure_by_mosdepth(*files, ANALYSED, WANTED.tallied, tmp_path, threads=1)
     with open_batches(*files) as (contigs, batches):
         meter = CoverageMeter(contigs, ANALYSED, WANTED.tallied)
