@@ -14,6 +14,7 @@ MANIFEST_NAME = "manifest.json"
 SIGNATURE_NAME = "manifest.sig"
 LANDING_PREFIX = "submissions/"
 REFERENCE_PREFIX = "references/"
+PANEL_PREFIX = "panels/"
 COHORT_PREFIX = "cohorts/"
 EXPORT_PREFIX = "exports/"
 RELEASE_PREFIX = "releases/"
@@ -264,6 +265,15 @@ def release_execution(submission_id: str, version: int, attempt: int = 1) -> str
 def reference_key(name: str, version: str, file_name: str) -> str:
     """Return the references bucket's key of one file of a reference bundle."""
     return f"{REFERENCE_PREFIX}{check_file_name(name)}/{check_file_name(version)}/{check_file_name(file_name)}"
+
+
+def panel_key(name: str, version: str) -> str:
+    """Return the references bucket's key of a lab's own panel.
+
+    >>> panel_key("cardio", "2026-11")
+    'panels/cardio/2026-11.json'
+    """
+    return f"{PANEL_PREFIX}{check_file_name(name)}/{check_file_name(version)}.json"
 
 
 def _folder(submission_id: str) -> str:

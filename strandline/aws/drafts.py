@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from strandline.aws.consents import Consents
 from strandline.aws.objects import S3Objects
+from strandline.aws.registered_panels import Panels
 from strandline.aws.releases import Releases, ReleaseStatus
 from strandline.aws.settings import DeliverySettings
 from strandline.aws.submissions import SubmissionsTable
@@ -109,7 +110,7 @@ def read_analysis(workspace: Workspace) -> Analysis:
     bundle = workspace.reference()
     calls = workspace.fetch(Artifact.CALLS)
     annotated = bool(bundle.files_of(ReferenceRole.GENE_MODELS, ReferenceRole.CLINVAR))
-    scope = scope_of(workspace.manifest.sample)
+    scope = scope_of(workspace.manifest.sample, Panels(workspace.references).find)
     knowledge = read_knowledge(workspace)
     known = knowledge.applied_to(read_calls(calls)) if knowledge else read_calls(calls)
     return Analysis(

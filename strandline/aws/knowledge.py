@@ -15,6 +15,7 @@ from typing import Final
 
 from strandline.aws.consents import Consents
 from strandline.aws.objects import S3Objects
+from strandline.aws.registered_panels import Panels
 from strandline.aws.registered_references import find_reference
 from strandline.aws.releases import Releases, ReleaseStatus, ReleaseVersion
 from strandline.aws.submissions import SubmissionRecord, SubmissionsTable
@@ -153,7 +154,10 @@ class KnowledgeDesk:
     def _compare(
         self, submission_id: str, analysed: ReferenceBundle, before: Source, place: "_Place"
     ) -> AffectedCase | None:
-        scope, policy = scope_of(self.submissions.manifest(submission_id).sample), read_policy()
+        scope, policy = (
+            scope_of(self.submissions.manifest(submission_id).sample, Panels(self.references).find),
+            read_policy(),
+        )
         calls = self.analysis.download(
             artifact_key(submission_id, Artifact.CALLS), self.scratch / f"{submission_id}.vcf.gz"
         )

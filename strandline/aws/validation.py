@@ -15,6 +15,7 @@ from typing import Final
 from strandline.aws.lab_keys import check_signature
 from strandline.aws.landed_units import LandedUnit, landed_units
 from strandline.aws.objects import S3Objects
+from strandline.aws.registered_panels import Panels
 from strandline.aws.submissions import LandedFile, SubmissionRecord, SubmissionsTable
 from strandline.aws.unit_validation import NEEDS_REFERENCE, UnitVerdict, check_size, validate_unit
 from strandline.aws.workspace import read_bundle
@@ -90,7 +91,7 @@ class Validation:
         return sum(unit.size_bytes for unit in self._units if unit.digest == digest)
 
     def validate(self) -> Validated:
-        """Check presence, sizes, checksums, formats, and that the reference is registered and fits.
+        """Check presence, sizes, checksums, formats, and that reference and panel are registered, and the one fits.
 
         Every unit is checked before the first refusal is raised, so that a lab learns of all at once.
 
@@ -107,6 +108,8 @@ class Validation:
         )
         self._check_repetition()
         bundle = read_bundle(self._references, self._manifest)
+        if self._manifest.sample.panel:
+            Panels(self._references).find(self._manifest.sample.panel)
         read = {unit.digest: self._check(unit, bundle) for unit in self._units if unit.digest not in self._kept}
         verdicts = self._kept | read
         for unit in self._units:

@@ -39,6 +39,7 @@ COMMANDS: Final = {  # command to module and function; only the asked one is imp
     "report": ("drafts", "report"),
     "interpret": ("interpret", "interpret"),
     "knowledge": ("knowledge", "app"),
+    "panel": ("panel", "app"),
     "consent": ("consent", "app"),
     "retention": ("retention", "app"),
     "qc": ("qc", "qc"),

@@ -10,15 +10,18 @@ the panel; left out where nobody said. Symbols are those that the gene models of
 """
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from strandline.errors import RejectedInputError
 
 PANEL_NAME: Final = r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?"
+PANEL_VERSION: Final = r"[A-Za-z0-9_-](?:[A-Za-z0-9_-]|\.(?!\.)){0,31}"
+_OWN: Final = re.compile(f"({PANEL_NAME})/({PANEL_VERSION})")
 PANEL_LIMIT_BYTES: Final = 1 << 20
 _MOST_GENES: Final = 5_000
 _FOLDER: Final = Path(__file__).parent / "panels"  # importlib.resources takes longer than all else here, at every start
@@ -37,11 +40,17 @@ class PanelGene(_Frozen):
     loss_of_function: bool | None = None
 
 
+def _check_version(version: str) -> str:
+    if re.fullmatch(PANEL_VERSION, version) is None:
+        raise ValueError("a version holds letters, digits, '_', '-' and single dots, at most 32")
+    return version
+
+
 class GenePanel(_Frozen):
     """A named choice of genes; name and version together mean one content."""
 
     name: Annotated[str, StringConstraints(pattern=f"^{PANEL_NAME}$")]
-    version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,32}$")]
+    version: Annotated[str, AfterValidator(_check_version)]
     title: _Words
     source: _Words
     genes: Annotated[tuple[PanelGene, ...], Field(min_length=1, max_length=_MOST_GENES)]
@@ -85,6 +94,27 @@ def parse_panel(body: bytes) -> GenePanel:
             where = ".".join(str(part) for part in first["loc"]) or "the document"
             raise RejectedInputError("panel_invalid", f"a panel, field {where}: {first['msg']}") from None
         raise RejectedInputError("panel_not_json", "a panel is not JSON: correct the file") from None
+
+
+def check_panel_label(label: str) -> str:
+    """Return what a sample says of its panel: a name that comes with the platform, or a lab's own as `NAME/VERSION`.
+
+    Whether a lab's own is registered is looked up where panels are kept.
+
+    Raises:
+        RejectedInputError: `panel_unknown`.
+    """
+    return label if split_panel_label(label) else panel_named(label).name
+
+
+def split_panel_label(label: str) -> tuple[str, str] | None:
+    """Return name and version of a lab's own panel, None where this names none.
+
+    >>> split_panel_label("cardio/2026-11"), split_panel_label("lynch")
+    (('cardio', '2026-11'), None)
+    """
+    found = _OWN.fullmatch(label)
+    return (found[1], found[2]) if found else None
 
 
 def panel_named(name: str) -> GenePanel:

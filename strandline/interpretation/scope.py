@@ -1,6 +1,6 @@
 """What a report may speak of: the panel that was ordered, and secondary findings where the subject agreed to them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -58,13 +58,13 @@ class Scope:
         return f"no answer of the subject is recorded; no panel was ordered, so all genes are looked at ({listed})"
 
 
-def scope_of(sample: SampleDeclaration) -> Scope:
-    """Return the scope that a sample's declaration asks for.
+def scope_of(sample: SampleDeclaration, find: Callable[[str], GenePanel] = panel_named) -> Scope:
+    """Return the scope that a sample's declaration asks for; `find` knows a lab's own panels too.
 
     Raises:
         RejectedInputError: `panel_unknown`.
     """
-    return Scope(panel_named(sample.panel) if sample.panel else None, sample.secondary_findings)
+    return Scope(find(sample.panel) if sample.panel else None, sample.secondary_findings)
 
 
 def refuse_withdrawn(consent: Consent | None) -> None:

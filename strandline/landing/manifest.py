@@ -23,7 +23,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from strandline.errors import RejectedInputError
-from strandline.interpretation.panels import panel_named
+from strandline.interpretation.panels import check_panel_label
 from strandline.journey import MANIFEST_NAME, check_file_name, check_sample_id
 
 MANIFEST_LIMIT_BYTES = 1 << 20
@@ -117,7 +117,7 @@ class SampleDeclaration(_Frozen):
     @field_validator("panel")
     @classmethod
     def _panel_is_known(cls, value: str | None) -> str | None:
-        return panel_named(value).name if value is not None else None
+        return check_panel_label(value) if value is not None else None
 
 
 class ReferenceName(_Frozen):
