@@ -6,6 +6,7 @@ from aws_cdk import App, Stack
 
 from infra.names import Names
 from infra.stacks.access import AccessStack
+from infra.stacks.acts import ActsStack
 from infra.stacks.alarms import AlarmsStack
 from infra.stacks.api import ApiStack
 from infra.stacks.catalog import CatalogStack
@@ -34,6 +35,16 @@ def add_stacks(app: App, stage: StageConfig, *, account: str, region: str) -> li
     )
     intake = IntakeStack(
         app, stage=stage, names=names, storage=storage, catalog=catalog, network=network, workflow=workflow
+    )
+    acts = ActsStack(
+        app,
+        stage=stage,
+        names=names,
+        storage=storage,
+        identity=identity,
+        catalog=catalog,
+        network=network,
+        intake=intake,
     )
     api = ApiStack(app, stage=stage, names=names, storage=storage, catalog=catalog, network=network, intake=intake)
     release = ReleaseStack(
@@ -71,6 +82,7 @@ def add_stacks(app: App, stage: StageConfig, *, account: str, region: str) -> li
         compute=compute,
         workflow=workflow,
         intake=intake,
+        acts=acts,
         api=api,
         release=release,
         fhir=fhir,
@@ -84,6 +96,7 @@ def add_stacks(app: App, stage: StageConfig, *, account: str, region: str) -> li
             compute,
             workflow,
             intake,
+            acts,
             api,
             release,
             release_api,

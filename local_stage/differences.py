@@ -57,6 +57,11 @@ _KNOWN = (
         "policies of buckets and keys decide with every condition",
         "statements without a condition decide, and those that deny an action to all but a role (aws:PrincipalArn)",
     ),
+    Difference(
+        "CloudTrail",
+        "calls of every service are logged, and told by EventBridge",
+        "sign-ins, changes of users and queries of Athena are told, those through this machine's port; none is logged",
+    ),
     Difference("Cognito", "SRP, hosted sign-in, federation, e-mail and SMS", "passwords and codes of authenticators"),
     Difference("S3", "lifecycle rules move and expire objects", "rules are kept and shown; nothing moves or expires"),
     Difference("S3", "access logs are written", "none are written"),

@@ -18,7 +18,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NoReturn
 
 from moto.core.common_models import BaseModel
@@ -27,6 +26,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from local_stage import events, images, replacing, s3
 from local_stage.callers import PermissionRecord, RoleFront
+from local_stage.cloud_trail import TrailFront
 from local_stage.cloudformation.api import CloudFormationApp
 from local_stage.context import REGION, StageContext
 from local_stage.http_api import ApiFront
@@ -100,7 +100,7 @@ class EmbeddedAws:
     port: int
     _server: BaseWSGIServer
     _thread: threading.Thread
-    _parts: list[ModuleType]
+    _parts: list[Any]
 
     def stop(self) -> None:
         """Stop answering, end every child process, and put moto back as it was."""
@@ -121,14 +121,16 @@ def start(state_dir: Path, port: int = 0, extensions: Sequence[str] = _EXTENSION
     taken = int(listener.getsockname()[1])
     context = StageContext(endpoint_url=f"http://{HOST}:{taken}", state_dir=state_dir)
     store = s3.ContentStore(state_dir / "objects")
+    front = RoleFront(
+        ApiFront(UploadReceiver(Dispatcher({"cloudformation": CloudFormationApp(context)}), store), context),
+        _find_workgroup,
+        PermissionRecord(state_dir / PERMISSIONS_NAME),
+    )
+    trail = TrailFront(front, context)
     server = make_server(
         HOST,
         taken,
-        RoleFront(
-            ApiFront(UploadReceiver(Dispatcher({"cloudformation": CloudFormationApp(context)}), store), context),
-            _find_workgroup,
-            PermissionRecord(state_dir / PERMISSIONS_NAME),
-        ),
+        trail,
         threaded=True,
         request_handler=QuietHandler,
         fd=listener.detach(),
@@ -137,7 +139,7 @@ def start(state_dir: Path, port: int = 0, extensions: Sequence[str] = _EXTENSION
     s3.install(context, store, events.publish)
     images.install(context)
     events.install(context)
-    parts: list[ModuleType] = [events]
+    parts: list[Any] = [events, trail]
     for name in extensions:
         part = importlib.import_module(f"local_stage.{name}")
         part.install(context)

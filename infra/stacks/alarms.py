@@ -8,6 +8,7 @@ from aws_cdk import aws_events as events
 from constructs import Construct
 
 from infra.names import Names
+from infra.stacks.acts import ActsStack
 from infra.stacks.api import ApiStack
 from infra.stacks.compute import ComputeStack
 from infra.stacks.fhir_api import FhirApiStack
@@ -32,6 +33,7 @@ class AlarmsStack(PartStack):
         compute: ComputeStack,
         workflow: WorkflowStack,
         intake: IntakeStack,
+        acts: ActsStack,
         api: ApiStack,
         fhir: FhirApiStack,
         release: ReleaseStack,
@@ -59,7 +61,7 @@ class AlarmsStack(PartStack):
             "A release was refused, withdrawn or not signed in time: nothing of it was delivered; see the audit log",
         )
         for function in (
-            *(*intake.functions, *workflow.functions.values(), api.function),
+            *(*intake.functions, acts.function, *workflow.functions.values(), api.function),
             *(*release.functions.values(), *fhir.functions),
         ):
             self._alarm(

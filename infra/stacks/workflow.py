@@ -213,6 +213,7 @@ class WorkflowStack(PartStack):
                     *write_objects(storage.analysis, prefix=_COHORTS),
                     *read_items(table),
                     *write_items(table),
+                    *tell,
                 ],
                 reads_sequences=True,
                 memory_mib=1769,
@@ -221,7 +222,12 @@ class WorkflowStack(PartStack):
             self._function(
                 "conclude_cohort",
                 environment={"ALERTS_TOPIC_ARN": self.alerts.topic_arn, **table_name},
-                permissions=[*read_items(table), *write_items(table), *publish(self.alerts.topic_arn, self._key)],
+                permissions=[
+                    *read_items(table),
+                    *write_items(table),
+                    *tell,
+                    *publish(self.alerts.topic_arn, self._key),
+                ],
                 reads_sequences=True,
             ),
             *(

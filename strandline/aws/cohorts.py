@@ -20,10 +20,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
+from strandline.aws.audit_entries import STATE_CHANGED, digest_of, waiting_entry
 from strandline.aws.submission_items import SubmissionItems, iso_time
 from strandline.aws.submission_states import Cause
 from strandline.causes import Conclusion, Verdict
@@ -31,7 +32,11 @@ from strandline.errors import RejectedInputError, TemporaryError
 from strandline.landing.manifest import ReferenceName
 from strandline.variants.joint_pedigree import Relation
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
 _ID_DIGITS: Final = 24
+_PLATFORM: Final = frozenset({"joint_genotype"})
 _MOVE_ATTEMPTS: Final = 5
 
 
@@ -135,9 +140,11 @@ class CohortsTable(SubmissionItems):
                 _change(cohort_id, 1, None, CohortState.REQUESTED, who=who, why="Asked for", now=now),
             ]
             fresh = "attribute_not_exists(pk)"
-            self.transact(
-                [{"Put": {"TableName": self._table, "Item": item, "ConditionExpression": fresh}} for item in items]
-            )  # where another was first, the same request is kept
+            puts: list[Any] = [
+                {"Put": {"TableName": self._table, "Item": item, "ConditionExpression": fresh}} for item in items
+            ]
+            told = self._entry(cohort_id, None, CohortState.REQUESTED, 1, who=who, why="Asked for", now=now)
+            self.transact([*puts, told])  # where another was first, the same request is kept
         record = self.get(cohort_id)
         if record is None:
             raise TemporaryError("state_contended", "the cohort was asked for and cannot be read: try again")
@@ -174,6 +181,7 @@ class CohortsTable(SubmissionItems):
                             "ConditionExpression": "attribute_not_exists(pk)",
                         }
                     },
+                    self._entry(cohort_id, current, state, version, who=who, why=why, now=now),
                 ]
             )
             if moved and (record := self.get(cohort_id)):
@@ -216,6 +224,32 @@ class CohortsTable(SubmissionItems):
     def forget_made(self, cohort_id: str, step: str) -> None:
         """Note that a step's outputs are about to be overwritten."""
         self._client.delete_item(TableName=self._table, Key=_key(cohort_id, f"STEP#{step}"))
+
+    def _entry(
+        self,
+        cohort_id: str,
+        before: CohortRecord | None,
+        state: CohortState,
+        version: int,
+        *,
+        who: str,
+        why: str,
+        now: datetime,
+    ) -> "TransactWriteItemTypeDef":
+        """Return the change's entry of the audit log: a change that has none does not happen."""
+        is_platform = who in _PLATFORM
+        return waiting_entry(
+            self._table,
+            STATE_CHANGED,
+            f"cohort/{cohort_id}",
+            who=who,
+            role="platform" if is_platform else "person",
+            why=why,
+            now=now,
+            turn=version,
+            before=digest_of({"state": before.state, "version": before.version}) if before else None,
+            after=digest_of({"state": state, "version": version}),
+        )
 
     def _item(self, cohort_id: str, sort_key: str) -> dict[str, Any] | None:
         found = self._client.get_item(TableName=self._table, Key=_key(cohort_id, sort_key), ConsistentRead=True)

@@ -114,6 +114,12 @@ class AuditSettings(_Settings):
     audit_signing_key: str
 
 
+class ActSettings(_Settings):
+    """Of `note_act`."""
+
+    submissions_table: str
+
+
 class IdentitySettings(_Settings):
     """Of `check_identity`. `quality_gates` is a JSON object of the limits that the stage sets otherwise."""
 

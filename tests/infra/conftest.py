@@ -23,6 +23,7 @@ PARTS = (
     "compute",
     "workflow",
     "intake",
+    "acts",
     "api",
     "release",
     "release-api",

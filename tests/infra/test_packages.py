@@ -34,10 +34,10 @@ def pins(path):
 def shipped(assembly):
     """Function name, asset folder and layer folders of every function of a stage."""
     source = {}
-    for part in ("workflow", "intake", "api", "release", "fhir-api"):
+    for part in ("workflow", "intake", "acts", "api", "release", "fhir-api"):
         assets = json.loads((assembly.folder / f"{part}.assets.json").read_text(encoding="utf-8"))
         source |= {key.partition("-")[0]: Path(value["source"]["path"]) for key, value in assets["files"].items()}
-    for part in ("workflow", "intake", "api", "release", "fhir-api"):
+    for part in ("workflow", "intake", "acts", "api", "release", "fhir-api"):
         layers = assembly.resources("AWS::Lambda::LayerVersion", part)
         for function in assembly.properties("AWS::Lambda::Function", part):
             folders = [layers[layer["Ref"]]["Properties"]["Content"]["S3Key"] for layer in function["Layers"]]

@@ -79,7 +79,7 @@ def test_sec_01_every_function_and_job_has_a_role_of_its_own(assembly):
         for properties in assembly.properties("AWS::Batch::JobDefinition")
     ]
 
-    assert len(set(roles)) == len(roles) == 37
+    assert len(set(roles)) == len(roles) == 38
 
 
 def test_sec_01_no_role_carries_a_policy_written_by_somebody_else(assembly):

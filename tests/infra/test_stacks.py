@@ -14,6 +14,7 @@ PARTS = (
     "compute",
     "workflow",
     "intake",
+    "acts",
     "api",
     "release",
     "release-api",

@@ -1,0 +1,132 @@
+"""Each act that our own code tells leaves the entry of the table; events leave theirs once. TRU-02."""
+
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from strandline.aws.act_records import ActRecords
+from strandline.aws.cohorts import CohortRequest, CohortsTable, CohortState, Member
+from strandline.aws.consents import Consents
+from strandline.aws.deployment import Deployment
+from strandline.aws.fhir_audit import FhirAudit
+from strandline.aws.holds import Holds
+from strandline.aws.interpretations import Interpretations
+from strandline.fhir.served.service import Read
+from strandline.landing.manifest import ReferenceName
+from strandline.trust.acts import kinds, rules
+from tests.integration import test_release_desk
+from tests.integration.conftest import NOW, REFERENCE, Aws
+from tests.integration.test_release_desk import Place, refusal
+from tests.unit.released_bundles import CLINICIAN
+from tests.unit.test_acts import EXAMPLES, form
+
+place = test_release_desk.place  # the fixture: a submission in review whose first version waits for an author
+BY_EVENT = {
+    "jobs": "A job of Batch starts or ends",
+    "sign_ins": "Somebody signs in",
+    "queries": "Somebody asks Athena",
+}
+
+
+def ask_for_cohort(place: Place) -> None:
+    cohorts = CohortsTable(*place.aws.table.place)
+    members = tuple(Member(submission_id=name, keys={"CallVariants": "k"}) for name in ("s-1", "s-2"))
+    request = CohortRequest(reference=ReferenceName(name=REFERENCE.name, version=REFERENCE.version), members=members)
+    cohorts.ask(request, who="ada", now=NOW)
+    cohorts.move(request.cohort_id, CohortState.GENOTYPING, who="joint_genotype", why="It was due", now=NOW)
+
+
+def hold(place: Place) -> None:
+    place.aws.s3.create_bucket(Bucket="held", ObjectLockEnabledForBucket=True)
+    place.aws.s3.put_object(Bucket="held", Key="submissions/s-1/a.fastq.gz", Body=b"reads")
+    held = place.aws.bucket("held")
+    buckets = {"landing": held, "delivery": held}
+    Holds(*place.aws.table.place, buckets).hold("s-1", who="ada", why="Case 17", now=NOW)
+
+
+def note_user(place: Place) -> None:
+    outputs = {"SubmissionsTable": "submissions"}
+    stage: Any = SimpleNamespace(outputs=outputs, caller=lambda: "arn:admin", submissions=place.aws.table)
+    Deployment.note_change(stage, "user/ada", "Disabled")
+
+
+def decide(place: Place) -> None:
+    Interpretations(place.aws.table, place.aws.bucket("analysis")).replace(
+        "s-1", b"{}", who="ada", why="Seen in two families", now=NOW
+    )
+
+
+def amend(place: Place) -> None:
+    place.release()
+    place.act("amend", place.token("ada", "author"), "A new ClinVar")
+
+
+DOERS = {
+    "A submission changes its state": lambda _: None,  # the fixture took it to review
+    "A cohort is asked for, or changes its state": ask_for_cohort,
+    "A person decides of a variant's evidence": decide,
+    "A subject's consent is withdrawn": lambda place: Consents(*place.aws.table.place).withdraw(
+        "s-1", who="ada", why="Letter of 2026-11-20", now=NOW
+    ),
+    "A release is signed": lambda place: place.sign("author", place.token("ada", "author")),
+    "A release is delivered": lambda place: place.release(),
+    "A release is amended": amend,
+    "A release is withdrawn": lambda place: place.act("withdraw", place.token("ann", "approver"), "Another's blood"),
+    "A signature or a delivery is refused": lambda place: refusal(
+        lambda: place.sign("author", place.token("lou", "lab"))
+    ),
+    "The FHIR API reads a submission for somebody": lambda place: FhirAudit(
+        place.aws.dynamodb, "submissions", lambda: NOW
+    )(CLINICIAN, [Read("s-1", "read Patient by id")]),
+    "The FHIR API refuses what is not theirs": lambda place: FhirAudit(
+        place.aws.dynamodb, "submissions", lambda: NOW
+    ).refused(CLINICIAN, "fhir", "no scope"),
+    "A legal hold is put or lifted": hold,
+    "A user is made or disabled at the command line": note_user,
+}
+
+
+def test_every_act_of_our_own_code_is_tried_here():
+    assert set(DOERS) == {kind.act for kind in kinds() if kind.way not in rules()}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in kinds() if kind.way not in rules()], ids=lambda kind: kind.act)
+def test_what_is_done_leaves_the_entry_of_the_table(place, kind):
+    before = len(place.aws.waiting())
+    DOERS[kind.act](place)
+    told = place.aws.waiting()
+    assert kind.act == "A submission changes its state" or len(told) > before
+    found = [one for one in told if one["what"] == kind.entry and form(kind.record).fullmatch(one["record"])]
+    assert found
+    assert all(one["who"] and one["role"] and one["why"] and one["when"].endswith("Z") for one in found)
+
+
+def test_a_change_of_a_cohort_holds_what_it_was_before_and_after(aws: Aws, place):
+    ask_for_cohort(place)
+    first, second = [one for one in aws.waiting() if one["record"].startswith("cohort/")]
+    assert "before" not in first
+    assert second["before"] == first["after"] != second["after"]
+    assert [(one["who"], one["role"]) for one in (first, second)] == [
+        ("ada", "person"),
+        ("joint_genotype", "platform"),
+    ]
+
+
+@pytest.mark.parametrize("act", BY_EVENT.values())
+def test_an_event_that_is_handed_over_twice_is_in_the_log_once(aws: Aws, handler, act):
+    note = handler("note_act")
+    for _ in range(2):
+        note(EXAMPLES[act])
+    (entry,) = aws.waiting()
+    (kind,) = [kind for kind in kinds() if kind.act == act]
+    assert entry["what"] == kind.entry
+    assert entry["when"] == "2026-11-22T08:30:00.000000Z"
+
+
+def test_an_event_of_a_clock_that_runs_ahead_is_not_later_than_it_is_told(aws: Aws):
+    now = NOW - timedelta(days=1)
+    assert ActRecords(aws.dynamodb, "submissions").note(EXAMPLES["Somebody signs in"], now)
+    (entry,) = aws.waiting()
+    assert entry["when"] == "2026-11-21T08:00:00.000000Z"
