@@ -19,6 +19,7 @@ from strandline.aws.cohorts import CohortsTable
 from strandline.aws.settings import CohortToolJobSettings
 from strandline.aws.steps import Step, StepRecords
 from strandline.aws.workspace import Buckets
+from strandline.cli.cohort import run_family
 from strandline.errors import RejectedInputError
 from strandline.journey import Artifact, CohortArtifact, SubmissionState, artifact_key, cohort_key, reference_key
 from strandline.landing.manifest import AnalysisChoice, Caller, ReferenceName, SampleDeclaration
@@ -135,6 +136,25 @@ def test_samples_of_different_callers_are_no_cohort(aws: Aws, reference):
 
 
 @pytest.mark.parametrize(
+    ("callers", "stage", "code"),
+    [
+        (("gatk", "gatk", "deepvariant"), "prod", "members_of_different_callers"),
+        (("deepvariant",) * 3, "local", "joint_caller_not_installed"),
+    ],
+)
+def test_a_family_that_cannot_be_genotyped_is_refused_before_anything_is_sent(
+    tmp_path, monkeypatch, callers, stage, code
+):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    rows = [f"{name},a,b,r.fa,{caller}" for name, caller in zip(("KID", "DAD", "MUM"), callers, strict=True)]
+    (tmp_path / "s.csv").write_text("\n".join(["sample,reads_1,reads_2,reference,caller", *rows]) + "\n")
+    (tmp_path / "t.ped").write_text("F KID DAD MUM 1 0\nF DAD 0 0 1 0\nF MUM 0 0 2 0\n")
+    with pytest.raises(RejectedInputError) as refused:
+        run_family(*(tmp_path / name for name in ("s.csv", "t.ped", "out")), reference=None, regions=None, stage=stage)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
     ("caller", "joint"),
     [(Caller.GATK, "gatk"), (Caller.DEEPVARIANT, "glnexus"), (Caller.PARABRICKS, "glnexus")],
 )
@@ -165,7 +185,7 @@ def test_a_plan_is_refused_where_jobs_run_on_a_machine_without_the_tool(
         plan({"cohort_id": ask(aws, cohorts)})
 
 
-def run_glnexus(aws: Aws, cohort_id: str) -> int:
+def run_tool(aws: Aws, cohort_id: str, joint: JointCaller = JointCaller.GLNEXUS) -> int:
     settings = CohortToolJobSettings(
         cohort_id=cohort_id,
         submissions_table="submissions",
@@ -176,7 +196,7 @@ def run_glnexus(aws: Aws, cohort_id: str) -> int:
         memory_mib=4_096,
     )
     buckets = Buckets(aws.bucket("analysis"), aws.bucket("references"))
-    return run_cohort_tool(JointCaller.GLNEXUS, settings, buckets)
+    return run_cohort_tool(joint, settings, buckets)
 
 
 def test_the_job_writes_the_cohort_and_its_trios_once(aws: Aws, cohorts, reference, program, tmp_path):
@@ -188,7 +208,7 @@ def test_the_job_writes_the_cohort_and_its_trios_once(aws: Aws, cohorts, referen
         "glnexus_cli",
         f'[ "$1" = --help ] && {{ echo "release v1.4.1" >&2; exit 0; }}\necho "$*" >> {calls}\ncat {joint}',
     )
-    assert run_glnexus(aws, cohort_id) == run_glnexus(aws, cohort_id) == 0
+    assert run_tool(aws, cohort_id) == run_tool(aws, cohort_id) == 0
     (command,) = calls.read_text().splitlines()
     assert command.count("tool.g.vcf.gz") == 3
     analysis = aws.bucket("analysis")
@@ -206,12 +226,40 @@ def test_the_job_writes_the_cohort_and_its_trios_once(aws: Aws, cohorts, referen
     assert "##strandlineMarked=by the preset of GLnexus" in header
 
 
+def test_the_job_of_gatk_keeps_the_reasons_of_its_filters_and_says_why_there_is_no_model(
+    aws: Aws, cohorts, reference, program, tmp_path
+):
+    for name in ("KID", "DAD", "MUM"):
+        add(aws, name, Caller.GATK, reference)
+    cohort_id, calls, joint = ask(aws, cohorts), tmp_path / "calls.txt", tmp_path / "joint.vcf"
+    marked = JOINT.replace("##INFO", '##FILTER=<ID=QD2,Description="QD < 2.0">\n##INFO').replace("PASS", "QD2")
+    joint.write_text(marked)
+    program(
+        "gatk",
+        f"""[ "$1" = --version ] && {{ echo "The Genome Analysis Toolkit (GATK) v4.6.2.0"; exit; }}
+echo $3 >> {calls}
+while [ $# -gt 0 ]; do [ "$1" = -O ] && cp {joint} "$2"; shift; done
+true""",
+    )
+    assert run_tool(aws, cohort_id, JointCaller.GATK) == 0
+    steps = ["SelectVariants", "VariantFiltration", "SelectVariants", "VariantFiltration", "MergeVcfs"]
+    assert calls.read_text().split() == ["GenomicsDBImport", "GenotypeGVCFs", *steps]
+    written = aws.bucket("analysis").download(cohort_key(cohort_id, CohortArtifact.CALLS), tmp_path / "joint.vcf.gz")
+    with pysam.VariantFile(str(written)) as records:
+        assert [list(record.filter) for record in records] == [["QD2"]]
+        header = str(records.header)
+    assert "##strandlineCaller=gatk 4.6.2.0" in header
+    assert "##strandlineMarked=by GATK's hard filters, not VQSR: a panel or a slice of a genome" in header
+    body = aws.bucket("analysis").read(cohort_key(cohort_id, CohortArtifact.REPORT), limit_bytes=9_999)
+    assert [one.alleles for one in CohortReport.model_validate_json(body).trios] == [0]  # what is marked is not counted
+
+
 def test_a_tool_that_fails_is_said_in_words_and_leaves_nothing(aws: Aws, cohorts, reference, program):
     for name in ("KID", "DAD", "MUM"):
         add(aws, name, Caller.DEEPVARIANT, reference)
     cohort_id = ask(aws, cohorts)
     program("glnexus_cli", '[ "$1" = --help ] || exit 3')
-    assert run_glnexus(aws, cohort_id) == 70
+    assert run_tool(aws, cohort_id) == 70
     cause = cohorts.failure(cohort_id, "JointGlnexus")
     assert (cause.code, "ended with exit code 3 in JointGlnexus" in cause.message) == ("tool_failed", True)
     assert not aws.bucket("analysis").exists(cohort_key(cohort_id, CohortArtifact.CALLS))
@@ -225,7 +273,7 @@ def test_a_reference_that_is_not_the_one_that_its_bundle_lists_stops_the_job(aws
     fasta = reference_key(reference.name, reference.version, "reference.fa")
     body = aws.bucket("references").read(fasta, limit_bytes=9_999)
     aws.bucket("references").write(fasta, body.replace(b"ACGT", b"ACGA", 1))
-    assert run_glnexus(aws, cohort_id) == 65
+    assert run_tool(aws, cohort_id) == 65
     assert cohorts.failure(cohort_id, "JointGlnexus").code == "reference_mismatch"
 
 
@@ -236,7 +284,7 @@ def test_a_scratch_disk_that_is_full_is_said_in_words(aws: Aws, cohorts, referen
     program("glnexus_cli", '[ "$1" = --help ] || exit 1')
     full = shutil.disk_usage("/")._replace(free=0)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
-    assert run_glnexus(aws, cohort_id) == 70
+    assert run_tool(aws, cohort_id) == 70
     assert cohorts.failure(cohort_id, "JointGlnexus").code == "disk_full"
 
 

@@ -13,6 +13,7 @@ import pytest
 from strandline.errors import RejectedInputError
 from strandline.landing.manifest import Caller, Sex
 from strandline.landing.regions import Region
+from strandline.reads.reference_bundle import INDEX_BY_SOURCE, BundleSources, ReferenceRole, make_bundle
 from strandline.variants.callers import joint_gatk, joint_glnexus
 from strandline.variants.callers.resources import Resources, resources_for_cohort
 from strandline.variants.callers.whole_cohort import WholeCohort, write_targets
@@ -223,6 +224,16 @@ def test_a_model_is_learnt_and_applied_as_gatk_says_for_indels_and_then_for_snps
         *("gatk", *HEAP, "ApplyVQSR", "-V", "/s/indels.filtered.vcf.gz", "--recal-file", "/s/snps.recal"),
         *("--tranches-file", "/s/snps.tranches", *level, "-mode", "SNP", "-O", "/s/f.vcf.gz"),
     ]
+
+
+def test_what_a_model_learns_from_can_be_put_into_a_bundle(tmp_path):
+    fasta, vcf = tmp_path / "r.fa", tmp_path / "sites.vcf"
+    fasta.write_text(f">c\n{'ACGT' * 20}\n")
+    vcf.write_text("##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nc\t2\trs1\tC\tT\t.\t.\t.\n")
+    sources = BundleSources(dbsnp=vcf, hapmap=vcf, omni=vcf, thousand_genomes=vcf, mills=vcf)
+    bundle = make_bundle(fasta, tmp_path / "bundle", annotations=sources)
+    for role in map(ReferenceRole, joint_gatk.TRAINING_ROLES):
+        assert [file.role for file in bundle.files_of(role, INDEX_BY_SOURCE[role])] == [role, INDEX_BY_SOURCE[role]]
 
 
 def test_depth_teaches_nothing_of_an_exome():
