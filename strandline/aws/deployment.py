@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mypy_boto3_batch import BatchClient
 
     from strandline.aws.audit_trail import AuditTrail, SigningKey
+    from strandline.aws.destruction import Destruction
     from strandline.aws.fhir_audit import FhirAudit
     from strandline.aws.fhir_push import Pushing
     from strandline.aws.health_lake import HealthLakeImports
@@ -137,6 +138,15 @@ class Deployment:
 
         buckets = {str(one.bucket): self.bucket_of(one.bucket) for one in held_classes().values()}
         return Holds(*self.submissions.place, buckets)
+
+    @cached_property
+    def destruction(self) -> "Destruction":
+        """What destroys records that nothing keeps any more."""
+        from strandline.aws.destruction import Destruction  # noqa: PLC0415 - what one command needs
+        from strandline.trust.retention import record_classes  # noqa: PLC0415 - likewise
+
+        wanted = {str(one.bucket) for one in record_classes().values() if one.destroyed_by_command}
+        return Destruction(*self.submissions.place, {purpose: self.bucket_of(purpose) for purpose in wanted})
 
     @cached_property
     def fhir_pushing(self) -> "Pushing":

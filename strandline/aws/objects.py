@@ -28,6 +28,21 @@ class ObjectVersion:
     modified: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class KeptVersion:
+    """One version of one object, current or not, or a mark of deletion; times are in UTC.
+
+    `locked_until` is when Object Lock lets go of it, None where nothing locks it; `is_held` tells of a legal hold.
+    """
+
+    key: str
+    version_id: str
+    size_bytes: int
+    modified: datetime
+    locked_until: datetime | None
+    is_held: bool
+
+
 class S3Objects:
     """Reads and writes the objects of one bucket."""
 
@@ -142,6 +157,26 @@ class S3Objects:
                 )
                 count += 1
         return count
+
+    def kept_versions(self, prefix: str) -> Iterator[KeptVersion]:
+        """Yield every version of every object under `prefix`, and every mark of deletion, with what keeps it."""
+        for page in self._client.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=prefix):
+            for found in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
+                key, version_id, size = found["Key"], found["VersionId"], int(str(found.get("Size", 0)))
+                until, is_held = self._keeping(key, version_id) if "Size" in found else (None, False)
+                yield KeptVersion(key, version_id, size, found["LastModified"], until, is_held)
+
+    def delete_version(self, key: str, version_id: str) -> None:
+        """Delete one version for good. S3 refuses where Object Lock keeps it."""
+        self._client.delete_object(Bucket=self.bucket, Key=key, VersionId=version_id)
+
+    def _keeping(self, key: str, version_id: str) -> tuple[datetime | None, bool]:
+        """Return until when Object Lock keeps a version, and whether a legal hold does.
+
+        S3 tells both only to whoever may read them (`s3:GetObjectRetention`, `s3:GetObjectLegalHold`).
+        """
+        found = self._client.head_object(Bucket=self.bucket, Key=key, VersionId=version_id)
+        return found.get("ObjectLockRetainUntilDate"), found.get("ObjectLockLegalHoldStatus") == "ON"
 
     def lock_of(self) -> tuple[str, int] | None:
         """Return the mode and the days that a new object of this bucket is locked for; None without Object Lock."""

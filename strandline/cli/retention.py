@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from strandline.aws.objects import KeptVersion
 from strandline.cli.console import OutputFormat, print_rows, say
 from strandline.cli.ground import LOCAL, StageOption, connect
 from strandline.trust.retention import record_classes
@@ -55,6 +56,46 @@ def lift(submission_id: SubmissionArgument, reason: ReasonOption, stage: StageOp
     deployment = connect(stage)
     freed = deployment.holds.lift(submission_id, who=deployment.caller(), why=reason, now=datetime.now(UTC))
     say(f"the hold on {submission_id} is lifted: {_counted(freed)}")
+
+
+@app.command()
+def destroy(
+    submission_id: SubmissionArgument,
+    record_class: Annotated[str, typer.Option("--class", help="Which of its records: see 'retention list'.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would go and what keeps it; first of all.")
+    ] = False,
+    plan: Annotated[str, typer.Option("--plan", help="The plan that the dry run printed.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="Why, in one line; it stays in the audit log.")] = "",
+    stage: StageOption = LOCAL,
+) -> None:
+    """Destroy records of a submission that neither their days nor a hold keep; reads and releases by two persons.
+
+    Example: strandline retention destroy s-5f2a9c01d3e41b7c --class reads --dry-run
+    """
+    deployment, now = connect(stage), datetime.now(UTC)
+    found = deployment.destruction.plan(submission_id, record_class, now)
+    if dry_run:
+        rows = [(one.key, one.version_id, one.size_bytes, _until(one)) for one in found.versions]
+        print_rows(("key", "version", "bytes", "kept"), rows, OutputFormat.TABLE)
+        say(f"{len(found.versions)} versions, {found.size_bytes} bytes; nothing was changed")
+        for keeper in found.kept_by:
+            say(f"kept by {keeper}")
+        if not found.kept_by:
+            say(f"to destroy them: --plan {found.digest} --reason WORDS")
+        return
+    caller = deployment.caller()
+    gone = deployment.destruction.destroy(found, digest=plan, who=caller, why=reason, now=now)
+    if gone is None:
+        say("asked for; another person has to run the same command")
+    else:
+        say(f"{gone} versions of {record_class} of {submission_id} are destroyed")
+
+
+def _until(one: KeptVersion) -> str:
+    if one.is_held:
+        return "legal hold"
+    return f"until {one.locked_until:%Y-%m-%d}" if one.locked_until else ""
 
 
 @app.command()

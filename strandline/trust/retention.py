@@ -26,6 +26,8 @@ class RecordClass(_Frozen):
         locked_for: name of the stage's number of days under Object Lock; None where nothing is locked.
         then: what becomes of it afterwards.
         holds: whether a legal hold keeps it beyond its days.
+        destroyed_by_command: whether a person may have it destroyed when nothing keeps it any more.
+        two_persons: whether another person has to confirm that.
         basis: rule or reason.
     """
 
@@ -35,6 +37,8 @@ class RecordClass(_Frozen):
     locked_for: Literal["landing_retention_days", "audit_retention_days"] | None
     then: str
     holds: bool
+    destroyed_by_command: bool = False
+    two_persons: bool = False
     basis: str
 
     def prefix_of(self, submission_id: str) -> str:
