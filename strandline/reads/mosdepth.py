@@ -6,6 +6,7 @@ quantize). It is asked for what `CoverageMeter` counts, and differs in one thing
 
 import gzip
 import shutil
+import subprocess
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -17,7 +18,7 @@ from strandline.landing.regions import Region, merge_regions
 from strandline.reads.coverage import CALLABLE_DEPTH, DEEPEST_COUNTED, LOWEST_MAPQ, Coverage, RegionDepth
 from strandline.reads.measurement import ReadCounts, Wanted
 from strandline.reads.read_batches import DUPLICATE, FAILED, NOT_PRIMARY, UNMAPPED
-from strandline.reads.tools import read_output, run_pipeline, tool_version
+from strandline.reads.tools import run_pipeline, tool_version
 
 TOOL: Final = "mosdepth"
 _EXCLUDED: Final = UNMAPPED | FAILED | DUPLICATE | NOT_PRIMARY
@@ -27,12 +28,15 @@ _PRECISION: Final = "6"  # decimals of means and shares; two where nothing is sa
 
 
 def coverage_tool() -> str:
-    """Return what measures coverage here, with its version: mosdepth where it is on PATH, else this platform's count.
+    """Return what measures coverage here, with its version: mosdepth where it runs, else this platform's count.
 
-    The count is taken of records that samtools, or pysam in its place, decodes.
+    The count is taken of records that samtools, or pysam in its place, decodes. A mosdepth that cannot say its version
+    cannot measure: the package of Debian comes without the library that it opens.
     """
     if shutil.which(TOOL):
-        return read_output([TOOL, "--version"]).decode().strip()
+        said = subprocess.run([TOOL, "--version"], check=False, capture_output=True, text=True)
+        if said.returncode == 0 and said.stdout.startswith(TOOL):
+            return said.stdout.strip()
     return f"own count, reads decoded by {tool_version('samtools')}"
 
 

@@ -157,8 +157,13 @@ def files(tmp_path) -> tuple[Path, Path]:
 WANTED = Wanted(ANALYSED, (NAMED,), (), None)
 
 
-def test_without_mosdepth_the_own_count_stands_and_says_so(files, tmp_path, monkeypatch):
+@pytest.mark.parametrize("broken", [False, True], ids=["not there", "cannot start"])
+def test_without_mosdepth_the_own_count_stands_and_says_so(files, tmp_path, monkeypatch, broken):
+    """Debian's package does not bring the library that the program opens: it says so and ends with 1."""
     monkeypatch.setenv("PATH", str(tmp_path))
+    if broken:
+        (tmp_path / "mosdepth").write_text("#!/bin/sh\necho 'could not load: libhts.so' >&2\nexit 1\n")
+        (tmp_path / "mosdepth").chmod(stat.S_IRWXU)
     counts = count_alignment(*files, WANTED)
     settled, tool = settle_coverage(counts, WANTED, lambda: pytest.fail("nothing is fetched"), tmp_path, threads=1)
     assert settled is counts
