@@ -9,9 +9,7 @@ from typing import Final
 from strandline import __version__
 from strandline.aws.consents import Consents
 from strandline.aws.drafts import Analysis, read_amendment, read_analysis
-from strandline.aws.registered_references import find_reference
-from strandline.aws.workspace import Workspace
-from strandline.errors import RejectedInputError
+from strandline.aws.workspace import Workspace, read_named_bundle
 from strandline.interpretation.decisions import Decisions, parse_decisions
 from strandline.interpretation.family import Family, parse_family
 from strandline.interpretation.knowledge import Knowledge
@@ -128,9 +126,7 @@ def look_up_evidence(workspace: Workspace) -> FoundEvidence:
 
 
 def _fetch_newer(workspace: Workspace, knowledge: Knowledge) -> dict[ReferenceRole, Path]:
-    bundle = find_reference(workspace.references, knowledge.after.name, knowledge.after.version)
-    if bundle is None:
-        raise RejectedInputError("reference_unknown", f"{knowledge.after.label} is registered no more: register it")
+    bundle = read_named_bundle(workspace.references, knowledge.after.name, knowledge.after.version)
     return workspace.fetch_reference(bundle, _CLINVAR, folder="newer")
 
 

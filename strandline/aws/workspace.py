@@ -169,15 +169,23 @@ def read_bundle(references: S3Objects, manifest: Manifest) -> ReferenceBundle:
     Raises:
         RejectedInputError: `reference_unknown` or `bundle_invalid`.
     """
-    name = manifest.reference
-    key = reference_key(name.name, name.version, BUNDLE_NAME)
+    return read_named_bundle(references, manifest.reference.name, manifest.reference.version)
+
+
+def read_named_bundle(references: S3Objects, name: str, version: str) -> ReferenceBundle:
+    """Read the `bundle.json` of a name and version; unlike a search it lists nothing, so that a step may do it.
+
+    Raises:
+        RejectedInputError: `reference_unknown` or `bundle_invalid`.
+    """
+    key = reference_key(name, version, BUNDLE_NAME)
     if not references.exists(key):
         raise RejectedInputError(
             "reference_unknown",
-            f"reference bundle {name.name}/{name.version} is not registered: register it, or correct the manifest",
+            f"reference bundle {name}/{version} is not registered: register it, or correct the manifest",
         )
     bundle = parse_bundle(references.read(key, limit_bytes=_BUNDLE_LIMIT_BYTES))
-    if (bundle.name, bundle.version) != (name.name, name.version):
+    if (bundle.name, bundle.version) != (name, version):
         raise RejectedInputError("bundle_invalid", f"{key} says that it is another bundle: register it anew")
     return bundle
 

@@ -124,7 +124,8 @@ def _conclusion(source: BundleInput) -> str:
     )
     if findings.cut:
         text += f" {findings.cut} reportable variants are left out because the list is full: see the VCF."
-    return text + " Preliminary: not reviewed, not signed."
+    # what is laid before signers is signed word by word: its status tells whether that was done
+    return text if source.report else text + " Preliminary: not reviewed, not signed."
 
 
 def _report_file(draft: Draft, report: ReportFile) -> Json:

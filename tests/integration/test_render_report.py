@@ -13,6 +13,7 @@ import pytest
 from strandline.aws.cohorts import CohortRequest, CohortsTable, CohortState, Member
 from strandline.aws.consents import Consents
 from strandline.aws.jobs import run_job
+from strandline.aws.objects import S3Objects
 from strandline.aws.settings import ReportJobSettings
 from strandline.aws.workspace import Buckets
 from strandline.cli.main import invoke
@@ -267,6 +268,34 @@ def test_wrong_decisions_are_not_kept(aws, deployed, tmp_path, capsys):
     assert "interpretation_invalid" in capsys.readouterr().err
     assert not aws.bucket("analysis").exists(artifact_key("s-1", Artifact.INTERPRETATION))
     assert entries(aws, "interpretation/s-1") == []
+
+
+@needs_pango
+def test_what_is_known_since_the_analysis_is_shown_with_the_evidence_of_the_newer_source(aws, toy, render, monkeypatch):
+    """A job may read a bundle by its name and may list none: what searches is not for it."""
+    monkeypatch.setattr(S3Objects, "list_current", refuse_listing)
+    source = {"name": toy[1].name, "version": toy[1].version, "says": "ClinVar 2026-12", "sha256": "a" * 64}
+    known = {"clinvar_id": "15", "significance": "Uncertain_significance"}
+    change = {"variant": f"c:101:{REF}:{ALT}", "gene": "TOY1", "after": known, "rule": "no_longer_pathogenic"}
+    told = {
+        "before": source | {"says": "ClinVar 2026-11"},
+        "after": source,
+        "found": "2026-12-01T08:00:00Z",
+        "policy": "1",
+        "release": 1,
+        "known": [[f"c:101:{REF}:{ALT}", known]],
+        "changes": [change],
+    }
+    aws.bucket("analysis").write(artifact_key("s-1", Artifact.KNOWLEDGE), json.dumps(told).encode())
+    assert render(purpose="release") == 0
+    html = published(aws, Artifact.REPORT).decode()
+    assert "ClinVar 2026-12 sha256:aaaaaaaaaaaa" in html
+    assert "Uncertain significance" in html
+    assert "Known pathogenic" not in html
+
+
+def refuse_listing(*_: object) -> None:
+    raise AssertionError("a job listed a bucket")
 
 
 def test_what_a_trio_says_is_taken_over_by_a_person_and_shown_as_evidence(aws, deployed, capsys):

@@ -113,6 +113,7 @@ def test_a_delivery_with_a_pdf_verifies_and_its_bundle_points_at_the_pdf_that_is
         if entry["resource"]["resourceType"] == "DocumentReference"
         and entry["resource"]["content"][0]["attachment"]["title"] == "report.pdf"
     ]
+    assert "Preliminary" not in delivery["bundle.json"].decode()
     final = report_file("report.pdf", delivery["report.pdf"])
     assert (found["size"], found["hash"]) == (final.size_bytes, report_attachment_hash(delivery["report.pdf"]))
     assert "Checked and signed by Dr Approver &lt;b&gt; on 2026-03-01" in delivery["report_plain.html"].decode()
