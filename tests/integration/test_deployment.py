@@ -32,6 +32,7 @@ def test_outputs_of_every_stack_lead_to_its_parts(aws):
         "api": {},
         "fhir-api": {},
         "release": {},
+        "release-api": {},
     }
     for part, values in outputs.items():
         template = {
