@@ -17,7 +17,7 @@ demo: setup  ## take a sample from reads to a report on this machine
 	@$(BIN)/strandline demo --out build/demo
 
 test: setup-dev lint  ## run every check and every test
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup-dev  ## format, lint, types, imports
 	@$(BIN)/ruff format --check .
