@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from strandline.aws.audit_entries import queue_beside
 from strandline.aws.fhir_audit import FhirAudit
 from strandline.aws.fhir_push import Pushing, sender
 from strandline.aws.fhir_store import FhirStore
@@ -126,7 +127,7 @@ def test_what_was_not_released_is_not_handed_over_and_nothing_is_without_the_log
     with pytest.raises(RejectedInputError, match="not_released"):
         push("s-9")
     index.put(made_release("s-1"), NOW)
-    aws.dynamodb.delete_table(TableName="submissions")
+    aws.dynamodb.delete_table(TableName=queue_beside("submissions"))
     with pytest.raises(aws.dynamodb.exceptions.ResourceNotFoundException):
         push()
     assert hospital.tokens == []
