@@ -29,6 +29,7 @@ def main(job_file: str) -> int:
     """Import what the job imports, and fork whenever one comes."""
     sys.path[0] = os.path.dirname(job_file)  # noqa: PTH120 - as the interpreter does for `python JOB_FILE`
     _import_ahead(job_file)
+    _read_models_ahead()
     door, bell = socket.socket(fileno=os.dup(0)), _Bell()
     jobs: dict[socket.socket, int] = {}
     while True:
@@ -85,6 +86,21 @@ def _import_ahead(job_file: str) -> None:
     sys.dont_write_bytecode = True  # a program's own file leaves none beside it either
     spec.loader.exec_module(importlib.util.module_from_spec(spec))
     sys.dont_write_bytecode = False
+
+
+def _read_models_ahead() -> None:
+    """Let boto3 read the descriptions of what jobs call: it takes 0.1 s, and the default session keeps them.
+
+    It keeps no credentials, region or endpoint: those are the environment's whenever a client is made.
+    """
+    if "boto3" not in sys.modules:
+        return
+    services = ["s3", "dynamodb", *(["glue"] if "pyiceberg.catalog.glue" in sys.modules else [])]
+    for service in services:
+        nobody = "none"  # else it would look for credentials, and keep them
+        sys.modules["boto3"].client(
+            service, region_name="us-east-1", aws_access_key_id=nobody, aws_secret_access_key=nobody
+        )
 
 
 def _tell_ends(jobs: dict[socket.socket, int]) -> None:

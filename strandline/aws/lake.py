@@ -5,6 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
+from botocore.config import Config
 from pyiceberg.catalog.glue import GlueCatalog
 from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, ValidationException
 from pyiceberg.expressions import EqualTo, Reference
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import FileScanTask, Table
 
 _COMMIT_ATTEMPTS: Final = 5
+_GLUE_CONFIG: Final = Config(retries={"mode": "standard", "max_attempts": 10})  # as pyiceberg would
 _PROPERTIES: Final = {
     # other writers than ours: Athena, Spark
     "write.parquet.compression-codec": "zstd",
@@ -181,15 +183,25 @@ def open_catalog(endpoint_url: str | None = None, region: str | None = None) -> 
 
     With an endpoint, that of an embedded AWS, no credentials are looked for.
     """
-    session = boto3.Session(region_name=region)
-    properties = {"py-io-impl": f"{PyArrowFileIO.__module__}.{PyArrowFileIO.__name__}"}
-    properties |= {"glue.region": session.region_name or "", "s3.region": session.region_name or ""}
-    endpoint = endpoint_url or str(session.client("s3").meta.endpoint_url)
-    if endpoint_url or "amazonaws.com" not in endpoint:
-        properties |= {"glue.endpoint": endpoint, "s3.endpoint": endpoint}
-    if endpoint_url:
-        properties |= {"client.access-key-id": "embedded", "client.secret-access-key": "embedded"}
-    return GlueCatalog("glue", None, **properties)
+    own = "embedded" if endpoint_url else None
+    glue = boto3.client(
+        "glue",
+        region_name=region,
+        endpoint_url=endpoint_url,
+        aws_access_key_id=own,
+        aws_secret_access_key=own,
+        config=_GLUE_CONFIG,
+    )
+    endpoint = endpoint_url or str(boto3.client("s3", region_name=region).meta.endpoint_url)
+    properties = {
+        "py-io-impl": f"{PyArrowFileIO.__module__}.{PyArrowFileIO.__name__}",
+        "s3.region": glue.meta.region_name,
+    }
+    if "amazonaws.com" not in endpoint:
+        properties["s3.endpoint"] = endpoint
+    if own:
+        properties |= {"client.access-key-id": own, "client.secret-access-key": own}
+    return GlueCatalog("glue", glue, **properties)
 
 
 def _replace(
