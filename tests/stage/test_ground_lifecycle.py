@@ -38,7 +38,7 @@ def stage(home):
 def test_every_stack_is_up_and_everything_in_it_is_alive(stage):
     status = lifecycle.status("local")
     assert status.running
-    assert len(status.status_by_stack) == 12
+    assert len(status.status_by_stack) == 14
     assert set(status.status_by_stack.values()) == {"CREATE_COMPLETE"}
     assert len(status.functions) == len(list((ROOT / "lambdas").glob("*/handler.py")))
     checks = lifecycle.verify("local")
