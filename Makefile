@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test lint bench lock clean
+.PHONY: help setup setup-dev demo test lint style types suite bench lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,14 +16,21 @@ setup-dev:
 demo: setup  ## take a sample from reads to a report on this machine
 	@$(BIN)/strandline demo --out build/demo
 
-test: setup-dev lint  ## run every check and every test
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+test: setup-dev style  ## run every check and every test
+	@$(MAKE) --no-print-directory -j 2 types suite
 
-lint: setup-dev  ## format, lint, types, imports
+lint: setup-dev style types  ## format, lint, imports, types
+
+style: setup-dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+types: setup-dev
+	@$(BIN)/mypy
+
+suite: setup-dev  # it waits for others often enough to let the types be checked beside it
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 bench: setup-dev  ## speed and accuracy, each beside its peer
 	@$(BIN)/python -m benchmarks
