@@ -11,6 +11,7 @@ from joserfc import jwk, jwt
 from local_stage import server
 from local_stage.cognito.lockout import Lockout
 from local_stage.cognito.totp import STEP_S, code_at, step_of
+from tests.stage.authenticator import Authenticator
 
 PASSWORD = "Correct-Horse-Battery-9"
 
@@ -53,7 +54,7 @@ class Pool:
         self.idp, self.pool_id, self.client_id = idp, pool_id, client_id
 
     def add(self, name):
-        """Make a user who has set up an authenticator, and return its secret."""
+        """Make a user who has set up an authenticator, and return that."""
         named = [{"Name": "name", "Value": f"{name.title()} Example"}]
         self.idp.admin_create_user(
             UserPoolId=self.pool_id, Username=name, TemporaryPassword="For-The-First-Time-1", UserAttributes=named
@@ -63,11 +64,11 @@ class Pool:
         second = self.answer(first, name, NEW_PASSWORD=PASSWORD)
         assert second["ChallengeName"] == "MFA_SETUP"
         secret = self.idp.associate_software_token(Session=second["Session"])
-        code = code_at(secret["SecretCode"], step_now() - 1)
-        proved = self.idp.verify_software_token(Session=secret["Session"], UserCode=code)
+        authenticator = Authenticator(secret["SecretCode"])
+        proved = self.idp.verify_software_token(Session=secret["Session"], UserCode=authenticator.code())
         done = self.answer({"ChallengeName": "MFA_SETUP", **proved}, name)
         assert "IdToken" in done["AuthenticationResult"]
-        return secret["SecretCode"]
+        return authenticator
 
     def begin(self, name, password=PASSWORD, flow="USER_PASSWORD_AUTH"):
         given = {"USERNAME": name, "PASSWORD": password}
@@ -83,10 +84,6 @@ class Pool:
 
     def sign_in(self, name, code):
         return self.answer(self.begin(name), name, SOFTWARE_TOKEN_MFA_CODE=code)["AuthenticationResult"]
-
-
-def step_now():
-    return int(time.time()) // STEP_S
 
 
 def refusal(act):
@@ -130,8 +127,8 @@ def test_the_lock_doubles_after_the_fifth_failure_and_fifteen_minutes_of_quiet_e
 
 
 def test_signing_in_takes_password_and_a_code_that_was_not_used(pool):
-    secret = pool.add("ada")
-    code = code_at(secret, step_now())
+    authenticator = pool.add("ada")
+    code = authenticator.code()
     tokens = pool.sign_in("ada", code)
     assert refusal(lambda: pool.sign_in("ada", code)) == "ExpiredCodeException"
     assert refusal(lambda: pool.sign_in("ada", "000000")) == "CodeMismatchException"
@@ -140,8 +137,8 @@ def test_signing_in_takes_password_and_a_code_that_was_not_used(pool):
 
 
 def test_tokens_verify_with_the_key_that_the_pool_shows_and_tell_when_the_person_signed_in(pool, aws):
-    secret = pool.add("bob")
-    tokens = pool.sign_in("bob", code_at(secret, step_now()))
+    authenticator = pool.add("bob")
+    tokens = pool.sign_in("bob", authenticator.code())
     with urlopen(f"{aws.context.endpoint_url}/{pool.pool_id}/.well-known/jwks.json") as answer:  # noqa: S310 - this machine
         keys = jwk.KeySet.import_key_set(json.load(answer))
     claims = jwt.decode(tokens["IdToken"], keys, ["RS256"]).claims
@@ -166,8 +163,8 @@ def test_whoever_fails_five_times_is_locked_out_even_with_the_right_password(poo
 
 
 def test_nobody_signs_up_writes_their_own_name_or_uses_a_flow_that_is_not_open(pool):
-    secret = pool.add("mallory")
-    token = pool.sign_in("mallory", code_at(secret, step_now()))["AccessToken"]
+    authenticator = pool.add("mallory")
+    token = pool.sign_in("mallory", authenticator.code())["AccessToken"]
     other = [{"Name": "name", "Value": "Dr Somebody Else"}]
     sign_up = {"ClientId": pool.client_id, "Username": "new", "Password": PASSWORD}
     assert refusal(lambda: pool.idp.sign_up(**sign_up)) == "NotAuthorizedException"
@@ -180,7 +177,7 @@ def test_nobody_signs_up_writes_their_own_name_or_uses_a_flow_that_is_not_open(p
 def test_a_session_is_of_one_person_and_used_once(pool):
     ada, bob = pool.add("carol"), pool.add("dave")
     asked = pool.begin("carol")
-    code = code_at(bob, step_now())
+    code = bob.code()
     assert refusal(lambda: pool.answer(asked, "dave", SOFTWARE_TOKEN_MFA_CODE=code)) == "NotAuthorizedException"
-    again = code_at(ada, step_now())
+    again = ada.code()
     assert refusal(lambda: pool.answer(asked, "carol", SOFTWARE_TOKEN_MFA_CODE=again)) == "NotAuthorizedException"

@@ -9,7 +9,6 @@ import pytest
 from botocore.exceptions import ClientError
 from pypdf import PdfReader
 
-from local_stage.cognito.totp import STEP_S, code_at
 from strandline.aws.objects import S3Objects
 from strandline.cli.main import invoke
 from strandline.errors import RejectedInputError
@@ -17,12 +16,13 @@ from strandline.journey import SubmissionState, release_execution
 from strandline.reporting.paper import can_print
 from strandline.trust.entries import parse_entry
 from strandline.trust.export import read_entries
+from tests.stage.authenticator import Authenticator
 
 PASSWORD = "Correct-Horse-Battery-9"
 
 
 class Person:
-    """Somebody with an authenticator. Each sign-in takes a later code: the last, this and the next are taken."""
+    """Somebody with an authenticator."""
 
     def __init__(self, deployment, user, group, capsys, monkeypatch):
         self.user, self._deployment, self._monkeypatch = user, deployment, monkeypatch
@@ -30,24 +30,17 @@ class Person:
         first = capsys.readouterr().out.strip()
         admin = deployment.user_admin
         enrolment = admin.begin_enrolment(user, first, PASSWORD)
-        self._secret, self._step = enrolment.secret, int(time.time()) // STEP_S - 1
-        admin.finish_enrolment(user, enrolment, code_at(self._secret, self._step))
-
-    def code(self):
-        """Return a code that was not used, once its time has come near."""
-        self._step = max(self._step + 1, int(time.time()) // STEP_S - 1)
-        while self._step > int(time.time()) // STEP_S + 1:
-            time.sleep(0.5)
-        return code_at(self._secret, self._step)
+        self._authenticator = Authenticator(enrolment.secret)
+        admin.finish_enrolment(user, enrolment, self._authenticator.code())
 
     def token(self):
         """Sign in and return the ID token."""
-        return self._deployment.user_admin.sign_in(self.user, PASSWORD, self.code())
+        return self._deployment.user_admin.sign_in(self.user, PASSWORD, self._authenticator.code())
 
     def run(self, *arguments):
         """Run a command as this person, password and code from the environment."""
         self._monkeypatch.setenv("STRANDLINE_PASSWORD", PASSWORD)
-        self._monkeypatch.setenv("STRANDLINE_CODE", self.code())
+        self._monkeypatch.setenv("STRANDLINE_CODE", self._authenticator.code())
         return invoke([*arguments, "--user", self.user])
 
 
