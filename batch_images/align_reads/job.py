@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -73,7 +74,8 @@ def fetch_lanes(workspace: Workspace, one: ReadSet, bundle: ReferenceBundle, fas
     """Fetch a pair, or a BAM or CRAM, and return its read groups."""
     sample = workspace.manifest.sample
     group = ReadGroup(sample.sample_id, sample.platform, sample.library, one.read_group, one.read_group)
-    paths = [workspace.fetch_landed(file) for file in one.files]
+    with ThreadPoolExecutor() as together:  # a checksum takes as long as the way here
+        paths = list(together.map(workspace.fetch_landed, one.files))
     if len(paths) == 2:
         return [Lane(group, (paths[0], paths[1]))]
     check_contigs(paths[0], {contig.name: contig.md5 for contig in bundle.contigs})

@@ -28,7 +28,8 @@ NOT_PRIMARY: Final = SECONDARY | SUPPLEMENTARY
 
 _BATCH_BYTES: Final = 4 << 20
 _PIPE_BYTES: Final = 1 << 18
-_PIECES_AHEAD: Final = 8  # of up to 1 MiB: samtools decodes on while a batch is measured
+_PIECES_AHEAD: Final = 128
+"""Of up to 1 MiB each: who writes or decodes the reads goes on while batches are counted, and is seldom waited for."""
 _NEEDED_FIELDS: Final = "0x7FE"  # every column but the name; tags are left out, which spares a CRAM's decoder most
 _TAKES_QUERY: Final = np.array([1, 1, 0, 0, 1, 0, 0, 1, 1] + [0] * 7, dtype=np.int64)  # of MIDNSHP=X
 _TAKES_REFERENCE: Final = np.array([1, 0, 1, 1, 0, 0, 0, 1, 1] + [0] * 7, dtype=np.int64)

@@ -38,7 +38,8 @@ _KINDS: Final = 5  # A, C, G, T and others
 _KIND_OF_CODE: Final = np.full(16, 4, dtype=np.uint8)
 _KIND_OF_CODE[[BASE_CODES.index(base) for base in "ACGT"]] = [0, 1, 2, 3]
 _COMPLEMENT_KIND: Final = np.array([3, 2, 1, 0, 4], dtype=np.uint8)
-_IS_GC: Final = np.array([False, True, True, False, False])
+_C: Final = np.uint8(1)
+_G: Final = np.uint8(2)
 _UNKNOWN: Final = 4
 _ADAPTER_KINDS: Final = {
     name: np.array(["ACGT".index(base) for base in adapter], dtype=np.uint8) for name, adapter in ADAPTERS.items()
@@ -148,7 +149,8 @@ class _Mate:
         pairs += cycles
         counted = np.bincount(pairs.ravel())
         self._by_cycle.reshape(-1)[: len(counted)] += counted
-        gc = np.count_nonzero(_IS_GC.take(kinds), axis=1)
+        is_gc = kinds - _C <= _G - _C  # below _C it is a large number: these are unsigned
+        gc = np.add.reduce(is_gc.view(np.uint8), axis=1, dtype=np.int64)
         self._by_gc += np.bincount((200 * gc + length) // (2 * length), minlength=101)
         self._find_adapters(kinds)
         self._sample.add(kinds)
