@@ -46,7 +46,16 @@ def add_stacks(app: App, stage: StageConfig, *, account: str, region: str) -> li
         network=network,
         intake=intake,
     )
-    api = ApiStack(app, stage=stage, names=names, storage=storage, catalog=catalog, network=network, intake=intake)
+    api = ApiStack(
+        app,
+        stage=stage,
+        names=names,
+        storage=storage,
+        catalog=catalog,
+        network=network,
+        intake=intake,
+        acts=acts,
+    )
     release = ReleaseStack(
         app,
         stage=stage,
@@ -58,7 +67,9 @@ def add_stacks(app: App, stage: StageConfig, *, account: str, region: str) -> li
         compute=compute,
         workflow=workflow,
     )
-    release_api = ReleaseApiStack(app, stage=stage, names=names, storage=storage, identity=identity, release=release)
+    release_api = ReleaseApiStack(
+        app, stage=stage, names=names, storage=storage, identity=identity, release=release, acts=acts
+    )
     fhir = FhirApiStack(
         app,
         stage=stage,
@@ -68,6 +79,7 @@ def add_stacks(app: App, stage: StageConfig, *, account: str, region: str) -> li
         catalog=catalog,
         network=network,
         intake=intake,
+        acts=acts,
     )
     writers = {
         "LoadLake": compute.job_by_name["load_lake"].role_arn,

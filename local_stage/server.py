@@ -55,7 +55,7 @@ _USED_SERVICES = {
 }
 _EXTENSIONS = (
     *("dynamodb", "lambda_functions", "batch", "step_functions"),
-    *("glue", "glue_jobs", "callers", "lake_formation", "athena", "cognito"),
+    *("glue", "glue_jobs", "callers", "lake_formation", "athena", "cognito", "log_subscriptions"),
 )
 
 

@@ -1,6 +1,5 @@
 """An HTTP API for people: each route but the open ones wants a token of the stage's user pool."""
 
-import json
 from collections.abc import Sequence
 
 from aws_cdk import aws_apigatewayv2 as apigateway
@@ -8,14 +7,12 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from infra.constructs.access_log import log_access, tell_refusals
 from infra.constructs.acknowledgement import acknowledge
 from infra.constructs.function import PlatformFunction
 from infra.constructs.log_group import encrypted_log_group
 from infra.names import Names
 from infra.stages import StageConfig
-
-_LOGGED = ("requestId", "requestTime", "routeKey", "status", "responseLength", "integrationErrorMessage")
-"""No path and no caller: a path has a patient's pseudonym in it."""
 
 
 class PeopleApi(Construct):
@@ -34,6 +31,7 @@ class PeopleApi(Construct):
         issuer: str,
         client_id: str,
         rate_per_s: int,
+        note_act: PlatformFunction,
     ) -> None:
         super().__init__(scope, construct_id)
         self._names = names
@@ -49,16 +47,14 @@ class PeopleApi(Construct):
             jwt_configuration=apigateway.CfnAuthorizer.JWTConfigurationProperty(audience=[client_id], issuer=issuer),
         )
         log_group = encrypted_log_group(self, "AccessLogs", name=names.log_group("api", name), key=key, stage=stage)
+        tell_refusals(self, log_group, note_act)
         apigateway.CfnStage(
             self,
             "Stage",
             api_id=self.api.ref,
             stage_name="$default",
             auto_deploy=True,
-            access_log_settings=apigateway.CfnStage.AccessLogSettingsProperty(
-                destination_arn=log_group.log_group_arn,
-                format=json.dumps({name: f"$context.{name}" for name in _LOGGED}),
-            ),
+            access_log_settings=log_access(log_group),
             default_route_settings=apigateway.CfnStage.RouteSettingsProperty(
                 throttling_burst_limit=2 * rate_per_s, throttling_rate_limit=rate_per_s, detailed_metrics_enabled=True
             ),

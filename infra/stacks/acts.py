@@ -1,15 +1,13 @@
 """Stateless: what happens outside of our own code and leaves an entry in the audit log."""
 
-import json
 from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from infra.acts import event_rules
 from infra.constructs.function import Layers, PlatformFunction
 from infra.constructs.permissions import Permission, tell_audit_log
 from infra.names import Names
@@ -20,15 +18,6 @@ from infra.stacks.network import NetworkStack
 from infra.stacks.part import PartStack
 from infra.stacks.storage import StorageStack
 from infra.stages import StageConfig
-
-ACTS: Final = Path(__file__).resolve().parents[2] / "strandline" / "trust" / "acts.json"
-
-
-@cache
-def rules() -> Mapping[str, Any]:
-    """The rules by which EventBridge hands acts over, from the file that the code reads too."""
-    described: Mapping[str, Any] = json.loads(ACTS.read_text(encoding="utf-8"))["rules"]
-    return described
 
 
 class ActsStack(PartStack):
@@ -70,7 +59,7 @@ class ActsStack(PartStack):
             timeout_s=20,
         )
         ours = {"{stage}": names.of("").rstrip("-"), "{client}": identity.client.ref, "{pool}": identity.pool.ref}
-        for name, pattern in rules().items():
+        for name, pattern in event_rules().items():
             self._hand_over(name, _filled(pattern, ours), names)
 
     def _hand_over(self, name: str, pattern: Any, names: Names) -> None:

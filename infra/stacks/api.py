@@ -1,16 +1,16 @@
 """Stateless: the programs' door, an HTTP API whose callers sign with their AWS credentials."""
 
-import json
-
 from aws_cdk import CfnOutput
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from infra.constructs.access_log import log_access, tell_refusals
 from infra.constructs.function import Layers, PlatformFunction
 from infra.constructs.log_group import encrypted_log_group
 from infra.constructs.permissions import Permission, read_items, read_objects, write_items, write_objects
 from infra.names import Names
+from infra.stacks.acts import ActsStack
 from infra.stacks.catalog import CatalogStack
 from infra.stacks.intake import IntakeStack
 from infra.stacks.network import NetworkStack
@@ -26,8 +26,6 @@ ROUTES = (
     "POST /ingest/{submission_id}/files/{name}/parts",
     "POST /ingest/{submission_id}/files/{name}/complete",
 )
-_LOGGED = ("requestId", "requestTime", "routeKey", "status", "responseLength", "integrationErrorMessage")
-"""No path and no caller: a path may be typed with a sample's name in it."""
 _TIMEOUT_S = 29
 
 
@@ -44,6 +42,7 @@ class ApiStack(PartStack):
         catalog: CatalogStack,
         network: NetworkStack,
         intake: IntakeStack,
+        acts: ActsStack,
     ) -> None:
         super().__init__(scope, "api", stage=stage, names=names, contents="the programs' door")
         self.function = PlatformFunction(
@@ -95,16 +94,14 @@ class ApiStack(PartStack):
         log_group = encrypted_log_group(
             self, "AccessLogs", name=names.log_group("api", "ingest"), key=storage.keys.operations, stage=stage
         )
+        tell_refusals(self, log_group, acts.function)
         apigateway.CfnStage(
             self,
             "Stage",
             api_id=api.ref,
             stage_name="$default",
             auto_deploy=True,
-            access_log_settings=apigateway.CfnStage.AccessLogSettingsProperty(
-                destination_arn=log_group.log_group_arn,
-                format=json.dumps({name: f"$context.{name}" for name in _LOGGED}),
-            ),
+            access_log_settings=log_access(log_group),
             default_route_settings=apigateway.CfnStage.RouteSettingsProperty(
                 throttling_burst_limit=100, throttling_rate_limit=50, detailed_metrics_enabled=True
             ),

@@ -17,6 +17,7 @@ from infra.constructs.permissions import (
     write_objects,
 )
 from infra.names import Names
+from infra.stacks.acts import ActsStack
 from infra.stacks.catalog import CatalogStack
 from infra.stacks.identity import IdentityStack
 from infra.stacks.intake import IntakeStack
@@ -46,6 +47,7 @@ class FhirApiStack(PartStack):
         catalog: CatalogStack,
         network: NetworkStack,
         intake: IntakeStack,
+        acts: ActsStack,
     ) -> None:
         super().__init__(scope, "fhir-api", stage=stage, names=names, contents="the clinicians' door")
         self._stage, self._names, self._network = stage, names, network
@@ -76,6 +78,7 @@ class FhirApiStack(PartStack):
             issuer=identity.issuer,
             client_id=identity.client.ref,
             rate_per_s=_RATE_PER_S,
+            note_act=acts.function,
         )
         exports = {"ANALYSIS_BUCKET": storage.analysis.name, **tables}
         exporting = self._function(

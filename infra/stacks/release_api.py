@@ -6,6 +6,7 @@ from constructs import Construct
 from infra.constructs.keys import SIGNS_RELEASES
 from infra.constructs.people_api import PeopleApi
 from infra.names import Names
+from infra.stacks.acts import ActsStack
 from infra.stacks.identity import IdentityStack
 from infra.stacks.part import PartStack
 from infra.stacks.release import ReleaseStack
@@ -30,6 +31,7 @@ class ReleaseApiStack(PartStack):
         storage: StorageStack,
         identity: IdentityStack,
         release: ReleaseStack,
+        acts: ActsStack,
     ) -> None:
         super().__init__(scope, "release-api", stage=stage, names=names, contents="the signers' door")
         door = PeopleApi(
@@ -43,6 +45,7 @@ class ReleaseApiStack(PartStack):
             issuer=identity.issuer,
             client_id=identity.client.ref,
             rate_per_s=_RATE_PER_S,
+            note_act=acts.function,
         )
         door.send(ROUTES, release.functions[SIGNS_RELEASES], below="releases", timeout_s=_TIMEOUT_S)
         CfnOutput(self, "ReleaseUrl", value=f"{door.endpoint}/releases")

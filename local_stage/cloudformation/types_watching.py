@@ -55,6 +55,24 @@ def _delete_filter(request: Request, made: Made) -> None:
     )
 
 
+def _create_subscription(request: Request) -> Made:
+    name = request.name("FilterName", longest=512)
+    asked = request.take("FilterPattern", "LogGroupName", "DestinationArn")
+    request.call("logs", "PutSubscriptionFilter", FilterName=name, **asked)
+    found = request.call("logs", "DescribeSubscriptionFilters", LogGroupName=asked["LogGroupName"])
+    confirm([asked], found["subscriptionFilters"], f"subscription filter {name}")
+    return Made(name)
+
+
+def _delete_subscription(request: Request, made: Made) -> None:
+    attempt(
+        lambda: request.call(
+            "logs", "DeleteSubscriptionFilter", FilterName=made.physical_id, **request.take("LogGroupName")
+        ),
+        "ResourceNotFoundException",
+    )
+
+
 def _create_log_policy(request: Request) -> Made:
     name, document = request.properties["PolicyName"], request.properties["PolicyDocument"]
     text = document if isinstance(document, str) else json.dumps(document)
@@ -149,6 +167,12 @@ TYPES = [
         _create_filter,
         _delete_filter,
         frozenset({"FilterName", "FilterPattern", "LogGroupName", "MetricTransformations"}),
+    ),
+    ResourceType(
+        "AWS::Logs::SubscriptionFilter",
+        _create_subscription,
+        _delete_subscription,
+        frozenset({"FilterName", "FilterPattern", "LogGroupName", "DestinationArn"}),
     ),
     ResourceType(
         "AWS::Logs::ResourcePolicy",

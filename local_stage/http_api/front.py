@@ -21,12 +21,12 @@ from moto.awslambda.models import lambda_backends
 from moto.core.exceptions import JsonRESTError
 
 from local_stage.context import StageContext
+from local_stage.http_api.access_log import AccessLog, Answer
 from local_stage.http_api.signatures import SignatureRefusedError, SigningCaller, verify_presigned, verify_signed
 from local_stage.http_api.tokens import TokenCaller, TokenRefusedError, verify_bearer
 
 PREFIX: Final = "/execute-api/"
 _BODY_LIMIT_BYTES: Final = 10 << 20  # API Gateway's own
-_DRAINED_BYTES: Final = 1 << 20
 _INVOKED_BODY_LIMIT_BYTES: Final = 6 << 20  # Lambda's own
 WsgiApp = Callable[[Any, Any], Iterable[bytes]]
 
@@ -51,6 +51,7 @@ class _Call:
     headers: Mapping[str, str]
     body: bytes
     source_ip: str
+    request_id: str
 
 
 def endpoint_of(context: StageContext, api_id: str) -> str:
@@ -64,6 +65,7 @@ class ApiFront:
     def __init__(self, app: WsgiApp, context: StageContext) -> None:
         self._app = app
         self._context = context
+        self._access_log = AccessLog(context)
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         """Answer one request."""
@@ -79,24 +81,39 @@ class ApiFront:
         return self._app(environ, start_response)
 
     def _answer(self, environ: Any, start_response: Any) -> Iterable[bytes]:
+        answer = Answer(uuid.uuid4().hex, time.time())
+        api: Api | None = None
         try:
-            status, headers, body = self._call(environ)
+            api = self._find(environ)
+            answer.status, headers, body = self._call(api, environ, answer)
         except RefusedError as refused:
-            status, headers = refused.status, {"content-type": "application/json", **refused.headers}
+            answer.status, headers = refused.status, {"content-type": "application/json", **refused.headers}
             body = json.dumps({"message": refused.message}).encode()
         lines = [*headers.items(), ("content-length", str(len(body)))]
-        start_response(f"{int(status)} {HTTPStatus(status).phrase}", lines)
+        start_response(f"{int(answer.status)} {HTTPStatus(answer.status).phrase}", lines)
+        answer.size_bytes = len(body)
+        if api is not None:
+            self._access_log.write(api.stages["$default"], answer)
         return [body]
 
-    def _call(self, environ: Any) -> tuple[int, dict[str, str], bytes]:
-        call, api = self._read(environ)
+    def _find(self, environ: Any) -> Api:
+        api_id, _, _ = environ["PATH_INFO"].removeprefix(PREFIX).partition("/")
+        api: Api | None = apigatewayv2_backends[self._context.account][self._context.region].apis.get(api_id)
+        if api is None or "$default" not in api.stages:
+            raise RefusedError(HTTPStatus.NOT_FOUND, "Not Found")
+        return api
+
+    def _call(self, api: Api, environ: Any, answer: Answer) -> tuple[int, dict[str, str], bytes]:
+        call = _read(environ, answer.request_id)
         route, path_parameters = _match(api, call)
+        answer.route_key = str(route.route_key)
         caller = self._authorize(api, route, call, environ)
         integration = api.integrations[str(route.target).removeprefix("integrations/")]
         function = re.search(r"arn:aws:lambda:[^/]*:function:[^/]+", str(integration.integration_uri))
         if function is None:
             raise RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal Server Error")
         event = _event(api, route, call, path_parameters, caller)
+        answer.integration_status = "200"  # the service was called: what the function itself says is the status
         return _shape(json.loads(self._invoke(function.group(0), json.dumps(event))))
 
     def _invoke(self, arn: str, event: str) -> bytes:
@@ -112,25 +129,6 @@ class ApiFront:
             raise RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal Server Error")
         return payload
 
-    def _read(self, environ: Any) -> tuple[_Call, Api]:
-        api_id, _, path = environ["PATH_INFO"].removeprefix(PREFIX).partition("/")
-        api = apigatewayv2_backends[self._context.account][self._context.region].apis.get(api_id)
-        if api is None or "$default" not in api.stages:
-            raise RefusedError(HTTPStatus.NOT_FOUND, "Not Found")
-        size = int(environ.get("CONTENT_LENGTH") or 0)
-        if size > _BODY_LIMIT_BYTES:
-            raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Request Entity Too Large")
-        body = environ["wsgi.input"].read(size) if size else b""
-        call = _Call(
-            environ["REQUEST_METHOD"],
-            f"/{path}",
-            environ.get("QUERY_STRING", ""),
-            _headers(environ),
-            body,
-            environ.get("REMOTE_ADDR", ""),
-        )
-        return call, api
-
     def _authorize(self, api: Api, route: Route, call: _Call, environ: Any) -> SigningCaller | TokenCaller | None:
         if route.authorization_type in {None, "NONE"}:
             return None
@@ -144,6 +142,23 @@ class ApiFront:
             return verify_signed(call.method, url, call.headers, call.body, datetime.now(UTC))
         except SignatureRefusedError as refused:
             raise RefusedError(HTTPStatus.FORBIDDEN, str(refused)) from None
+
+
+def _read(environ: Any, request_id: str) -> _Call:
+    size = int(environ.get("CONTENT_LENGTH") or 0)
+    if size > _BODY_LIMIT_BYTES:
+        raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Request Entity Too Large")
+    body = environ["wsgi.input"].read(size) if size else b""
+    _, _, path = environ["PATH_INFO"].removeprefix(PREFIX).partition("/")
+    return _Call(
+        environ["REQUEST_METHOD"],
+        f"/{path}",
+        environ.get("QUERY_STRING", ""),
+        _headers(environ),
+        body,
+        environ.get("REMOTE_ADDR", ""),
+        request_id,
+    )
 
 
 def _verify_token(api: Api, route: Route, call: _Call) -> TokenCaller:
@@ -202,7 +217,7 @@ def _event(
             "sourceIp": call.source_ip,
             "userAgent": call.headers.get("user-agent", ""),
         },
-        "requestId": uuid.uuid4().hex,
+        "requestId": call.request_id,
         "routeKey": route.route_key,
         "stage": "$default",
         "time": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime()),

@@ -17,6 +17,7 @@ from typing import Any, Final
 Event = Mapping[str, Any]
 
 BY_CLOUDTRAIL: Final = "AWS API Call via CloudTrail"
+BY_ACCESS_LOG: Final = "access_log"
 _PARAMETER_BY_SOURCE: Final[Mapping[str, tuple[str, str]]] = {
     "aws.cloudformation": ("stack", "stackName"),
     "aws.lambda": ("function", "functionName"),
@@ -24,7 +25,7 @@ _PARAMETER_BY_SOURCE: Final[Mapping[str, tuple[str, str]]] = {
 }
 _SIGN_INS: Final = frozenset({"InitiateAuth", "RespondToAuthChallenge"})
 _LOCKED_OUT: Final = "Password attempts exceeded"
-_UNKNOWN: Final = "unknown"
+UNKNOWN: Final = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,10 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A line of the table. `way` is `with it`, `before the answer`, `after it`, or the rule that hands it over."""
+    """A line of the table.
+
+    `way` is `with it`, `before the answer`, `after it`, `access_log`, or the rule that hands it over.
+    """
 
     act: str
     entry: str
@@ -60,6 +64,11 @@ def rules() -> Mapping[str, Mapping[str, Any]]:
     """Return the patterns of EventBridge by name; `{stage}`, `{client}` and `{pool}` stand for those of the stage."""
     found: Mapping[str, Mapping[str, Any]] = _described()["rules"]
     return found
+
+
+def access_log_pattern() -> str:
+    """Return the filter pattern by which CloudWatch Logs hands over lines of the APIs' access logs."""
+    return str(_described()["access_log"])
 
 
 def act_of(event: Event) -> Act | None:
@@ -82,7 +91,12 @@ def act_of(event: Event) -> Act | None:
 
 def show_table() -> str:
     """Return the table of acts as it stands in docs/audit.md."""
-    ways = {"with it": "in its transaction", "before the answer": "before the answer", "after it": "after it"}
+    ways = {
+        "with it": "in its transaction",
+        "before the answer": "before the answer",
+        "after it": "after it",
+        BY_ACCESS_LOG: "by the line of the access log",
+    }
     lines = ["| what is done | entry | record | written |", "| --- | --- | --- | --- |"]
     for kind in kinds():
         way = ways.get(kind.way, f"by the event (`{kind.way}`)")
@@ -96,7 +110,7 @@ def _job(job_id: str, status: str, name: str, when: datetime) -> Act:
 
 
 def _sign_in(detail: Mapping[str, Any], when: datetime) -> Act | None:
-    sub = str((detail.get("additionalEventData") or {}).get("sub") or _UNKNOWN)
+    sub = str((detail.get("additionalEventData") or {}).get("sub") or UNKNOWN)
     if detail.get("errorCode"):
         is_out = str(detail.get("errorMessage", "")).startswith(_LOCKED_OUT)
         why = "Sign-in refused: locked out" if is_out else f"Sign-in refused: {_word(detail['errorCode'])}"
@@ -109,11 +123,11 @@ def _sign_in(detail: Mapping[str, Any], when: datetime) -> Act | None:
 
 def _query(detail: Mapping[str, Any], when: datetime) -> Act:
     who, role = _caller(detail)
-    workgroup = _word((detail.get("requestParameters") or {}).get("workGroup", _UNKNOWN))
+    workgroup = _word((detail.get("requestParameters") or {}).get("workGroup", UNKNOWN))
     if detail.get("errorCode"):
         why = f"Query in {workgroup} refused: {_word(detail['errorCode'])}"
-        return Act("REFUSED", f"query/{_UNKNOWN}", who, role, why, when)
-    query_id = str((detail.get("responseElements") or {}).get("queryExecutionId", _UNKNOWN))
+        return Act("REFUSED", f"query/{UNKNOWN}", who, role, why, when)
+    query_id = str((detail.get("responseElements") or {}).get("queryExecutionId", UNKNOWN))
     return Act("QUERIED", f"query/{query_id}", who, role, f"Asked in {workgroup}", when)
 
 
@@ -121,9 +135,9 @@ def _change(source: str, detail: Mapping[str, Any], when: datetime) -> Act:
     who, role = _caller(detail)
     if source in _PARAMETER_BY_SOURCE:
         kind, parameter = _PARAMETER_BY_SOURCE[source]
-        record = f"{kind}/{_word((detail.get('requestParameters') or {}).get(parameter, _UNKNOWN))}"
+        record = f"{kind}/{_word((detail.get('requestParameters') or {}).get(parameter, UNKNOWN))}"
     else:
-        record = f"user/{(detail.get('additionalEventData') or {}).get('sub') or _UNKNOWN}"
+        record = f"user/{(detail.get('additionalEventData') or {}).get('sub') or UNKNOWN}"
     why = str(detail["eventName"])
     if detail.get("errorCode"):
         return Act("REFUSED", record, who, role, f"{why} refused: {_word(detail['errorCode'])}", when)
@@ -133,14 +147,14 @@ def _change(source: str, detail: Mapping[str, Any], when: datetime) -> Act:
 def _caller(detail: Mapping[str, Any]) -> tuple[str, str]:
     identity = detail.get("userIdentity") or {}
     issuer = ((identity.get("sessionContext") or {}).get("sessionIssuer") or {}).get("userName")
-    who = identity.get("arn") or identity.get("principalId") or _UNKNOWN
-    return str(who), str(issuer or identity.get("type") or _UNKNOWN)
+    who = identity.get("arn") or identity.get("principalId") or UNKNOWN
+    return str(who), str(issuer or identity.get("type") or UNKNOWN)
 
 
 def _word(value: object) -> str:
     """Return a name or an ARN's last part, without what a name cannot hold."""
     plain = "".join(letter for letter in str(value) if letter.isascii() and (letter.isalnum() or letter in "-_.:/$"))
-    return plain[:128] or _UNKNOWN
+    return plain[:128] or UNKNOWN
 
 
 @cache

@@ -1,9 +1,12 @@
 """The programs' and the clinicians' door as they are deployed. Requirements: ING-02, CLN-02, SEC-01, SEC-02."""
 
+import json
+
 import pytest
 
 from infra.stacks import fhir_api
 from infra.stacks.api import ROUTES
+from strandline.trust.acts import access_log_pattern
 
 
 def test_every_route_wants_a_signed_caller(assembly):
@@ -41,3 +44,21 @@ def test_what_is_logged_names_neither_a_path_nor_a_caller(assembly, part):
     logged = stage["AccessLogSettings"]["Format"]
     assert "$context.requestId" in logged
     assert not any(word in logged for word in ("path", "identity", "authorizer", "sourceIp"))
+
+
+@pytest.mark.parametrize("part", ["api", "fhir-api", "release-api"])
+def test_whom_a_door_refuses_itself_is_told_to_the_audit_log(assembly, part):
+    (told,) = assembly.properties("AWS::Logs::SubscriptionFilter", part)
+    assert told["FilterPattern"] == access_log_pattern()
+    (stage,) = assembly.properties("AWS::ApiGatewayV2::Stage", part)
+    line = json.loads(stage["AccessLogSettings"]["Format"])
+    read = {"requestId", "routeKey", "status", "integrationStatus"}  # by strandline.trust.access_logs
+    assert {name: line[name] for name in read} == {name: f"$context.{name}" for name in read}
+    group = stage["AccessLogSettings"]["DestinationArn"]["Fn::GetAtt"][0]
+    assert told["LogGroupName"] == {"Ref": group}
+    (allowed,) = [
+        one for one in assembly.properties("AWS::Lambda::Permission", part) if one["Principal"] == "logs.amazonaws.com"
+    ]
+    assert "NoteAct" in str(allowed["FunctionName"])
+    assert "NoteAct" in str(told["DestinationArn"])
+    assert allowed["SourceArn"] == {"Fn::GetAtt": [group, "Arn"]}

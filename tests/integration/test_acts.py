@@ -18,11 +18,12 @@ from strandline.aws.holds import Holds
 from strandline.aws.interpretations import Interpretations
 from strandline.fhir.served.service import Read
 from strandline.landing.manifest import ReferenceName
-from strandline.trust.acts import kinds, rules
+from strandline.trust.acts import BY_ACCESS_LOG, kinds, rules
 from tests.integration import test_release_desk
 from tests.integration.conftest import NOW, REFERENCE, Aws
 from tests.integration.test_release_desk import Place, refusal
 from tests.unit.released_bundles import CLINICIAN, made_release
+from tests.unit.test_access_logs import delivery, line
 from tests.unit.test_acts import EXAMPLES, form
 
 place = test_release_desk.place  # the fixture: a submission in review whose first version waits for an author
@@ -130,7 +131,7 @@ RUNS: dict[Doer, tuple[str, ...]] = {
 
 def test_what_is_done_leaves_the_entry_of_the_table(place):
     """All of it to one submission, one after the other: each leaves its own."""
-    kind_by_act = {kind.act: kind for kind in kinds() if kind.way not in rules()}
+    kind_by_act = {kind.act: kind for kind in kinds() if kind.way not in {BY_ACCESS_LOG, *rules()}}
     assert sorted(act for acts in RUNS.values() for act in acts) == sorted(kind_by_act)
     for do, acts in RUNS.items():
         before = [] if do is as_it_stands else place.aws.waiting()
@@ -162,6 +163,18 @@ def test_an_event_that_is_handed_over_twice_is_in_the_log_once(aws: Aws, handler
     (kind,) = [kind for kind in kinds() if kind.act == act]
     assert entry["what"] == kind.entry
     assert entry["when"] == "2026-11-22T08:30:00.000000Z"
+
+
+def test_lines_of_an_access_log_that_are_handed_over_twice_are_in_the_log_once(aws: Aws, handler):
+    note = handler("note_act")
+    refused = delivery(line(1), line(2), line(3, status="403", routeKey="GET /fhir/metadata"))
+    for _ in range(2):
+        note(refused)
+    entries = aws.waiting()
+    (kind,) = [kind for kind in kinds() if kind.way == BY_ACCESS_LOG]
+    assert {(one["what"], one["record"]) for one in entries} == {(kind.entry, "door/fhir")}
+    assert form(kind.record).fullmatch("door/fhir")
+    assert sorted(one["why"].split(" by ")[0] for one in entries) == ["401", "403"]
 
 
 def test_an_event_of_a_clock_that_runs_ahead_is_not_later_than_it_is_told(aws: Aws):

@@ -2,6 +2,8 @@
 
 import json
 import time
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -43,3 +45,25 @@ def test_sign_ins_those_that_failed_and_queries_are_in_the_log(deployed, capsys,
             return
         time.sleep(0.1)
     assert wanted <= found
+
+
+def test_whom_the_doors_refuse_before_a_function_runs_is_in_the_log(deployed):
+    """No token, a token of nobody, a request that nobody signed."""
+    doors = (
+        ("fhir", f"{deployed.outputs['FhirUrl']}/Patient", {}),
+        ("fhir", f"{deployed.outputs['FhirUrl']}/Patient", {"Authorization": "Bearer e30.e30.e30"}),
+        ("release", f"{deployed.outputs['ReleaseUrl']}/s-1/open", {}),
+        ("ingest", f"{deployed.outputs['IngestUrl']}/ingest/s-1", {}),
+    )
+    for door, url, headers in doors:
+        request = Request(url, headers=headers, method="POST" if door == "release" else "GET")  # noqa: S310 - this machine
+        with pytest.raises(HTTPError):
+            urlopen(request)  # noqa: S310
+    wanted = {("door/fhir", "401"), ("door/release", "401"), ("door/ingest", "403")}
+    for _ in range(300):
+        told = [one for one in entries(deployed) if one["what"] == "REFUSED" and one["record"].startswith("door/")]
+        if wanted <= {(one["record"], one["why"].split()[0]) for one in told}:
+            break
+        time.sleep(0.1)
+    assert wanted <= {(one["record"], one["why"].split()[0]) for one in told}
+    assert not any("s-1" in one["why"] or "Patient" in one["why"] for one in told)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from strandline.trust.acts import act_of, kinds, rules, show_table
+from strandline.trust.acts import BY_ACCESS_LOG, act_of, kinds, rules, show_table
 from strandline.trust.entries import Action
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "audit.md"
@@ -146,5 +146,5 @@ def test_what_a_call_names_stands_in_no_entry_beyond_names_and_ids():
 
 def test_every_entry_of_the_table_is_one_that_the_log_knows_and_the_document_shows_it():
     assert {kind.entry for kind in kinds()} <= {str(action) for action in Action}
-    assert {kind.way for kind in kinds()} <= {"with it", "before the answer", "after it", *rules()}
+    assert {kind.way for kind in kinds()} <= {"with it", "before the answer", "after it", BY_ACCESS_LOG, *rules()}
     assert show_table() in DOCUMENT.read_text()
