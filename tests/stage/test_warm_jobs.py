@@ -53,10 +53,14 @@ def finish(process):
 
 def take(warm, image, folder):
     """Prepare for a job and give it to the process that waits."""
-    warm.prepare(image, {"PATH": os.defpath})
-    job = warm.take(image, [], {"PATH": os.defpath}, folder)
+    job = take_with_output(warm, image, folder)
     job.stdout.close()
     return job
+
+
+def take_with_output(warm, image, folder):
+    warm.prepare(image, {"PATH": os.defpath})
+    return warm.take(image, [], {"PATH": os.defpath}, folder)
 
 
 def test_a_taken_over_job_has_its_own_arguments_environment_and_folder(warm, image, tmp_path):
@@ -72,6 +76,33 @@ def test_a_taken_over_job_has_its_own_arguments_environment_and_folder(warm, ima
     assert (code, seen) == (cold.returncode, json.loads(cold.stdout))
     assert seen["who"] == "me"
     assert seen["cwd"] == str(scratch)
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "pass",
+        "sys.exit()",
+        "sys.exit(65)",
+        "sys.exit(256 + 3)",
+        "sys.exit('said at the end')",
+        "raise ValueError('not caught')",
+        "threading.Thread(target=lambda: (time.sleep(0.2), print('after the program'))).start()",
+        "sys.stdout.write('no line end')",
+    ],
+)
+def test_a_taken_over_job_ends_as_a_freshly_started_one_ends(warm, image, tmp_path, ending):
+    program = image.folder / "job.py"
+    program.write_text(f'import sys, threading, time\nif __name__ == "__main__":\n    {ending}\n')
+    cold = subprocess.run(
+        [sys.executable, program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, text=True
+    )
+    job = take_with_output(warm, read_image(image.folder), tmp_path)
+    with job.stdout as pipe:
+        said = pipe.read().decode()
+    if "raise" in ending:  # where it was called from is another place
+        said, cold.stdout = said.splitlines()[-1], cold.stdout.splitlines()[-1]
+    assert (job.wait(30), said) == (cold.returncode, cold.stdout)
 
 
 def test_without_arguments_the_image_says_which(warm, image, tmp_path):
