@@ -2,44 +2,19 @@
 
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 import boto3
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.parser import event_parser
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, Field, Json
 
+from strandline.aws.release_opening import Asked, Opening
 from strandline.aws.release_steps import ReleaseRequest, ReleaseSteps
 from strandline.aws.releases import Releases
 from strandline.aws.settings import ReleaseOpeningSettings
 from strandline.aws.submissions import SubmissionsTable
 from strandline.aws.telemetry import logger, metrics, tracer
-
-
-class Analysis(BaseModel, frozen=True, hide_input_in_errors=True):
-    """The input of an execution that has ended."""
-
-    submission_id: str
-
-
-class Ended(BaseModel, frozen=True, hide_input_in_errors=True):
-    """Of an execution of `sample_to_release`."""
-
-    input: Json[Analysis]
-
-
-class ExecutionEnded(BaseModel, frozen=True, hide_input_in_errors=True):
-    """Step Functions' event, as EventBridge hands it on."""
-
-    detail: Ended
-
-
-class Opening(ReleaseRequest, frozen=True):
-    """What the command line asks for in the name of a person."""
-
-    act: Literal["open"]
-    who: str = Field(min_length=1, max_length=2_048)
 
 
 @cache
@@ -64,9 +39,9 @@ def workflow() -> Any:
 @logger.inject_lambda_context(clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False)  # responses may name a patient
 @metrics.log_metrics
-@event_parser(model=Opening | ExecutionEnded)
-def lambda_handler(event: Opening | ExecutionEnded, context: LambdaContext) -> dict[str, bool]:
-    now = datetime.now(UTC)
+@event_parser(model=Asked)
+def lambda_handler(asked: Asked, context: LambdaContext) -> dict[str, bool]:
+    now, event = datetime.now(UTC), asked.root
     if isinstance(event, Opening):
         logger.append_keys(submission_id=event.submission_id)
         metrics.add_metric(name="ReleasesOpened", unit=MetricUnit.Count, value=1)

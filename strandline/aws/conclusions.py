@@ -65,7 +65,8 @@ def conclude(
         body = json.dumps(record, indent=1, sort_keys=True).encode()
         quarantine.write(exception_record_key(submission_id), body, content_type="application/json")
     cause = Cause(conclusion.code, conclusion.message, step)
-    table.move(submission_id, state, who="sample_to_release", why=conclusion.message, now=now, cause=cause)
+    why = f"{cause.code}: {cause.message}"
+    table.move(submission_id, state, who="sample_to_release", why=why, now=now, cause=cause)
     acts = "the lab" if conclusion.verdict is Verdict.QUARANTINED else "an operator"
     alerts.send(
         f"Strandline: submission {state.value.lower()}",

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, Field
 
@@ -18,7 +18,8 @@ from strandline.aws.consents import Consents
 from strandline.aws.objects import S3Objects
 from strandline.aws.release_desk import start_release, suppress_codes
 from strandline.aws.releases import Releases, ReleaseStatus, ReleaseVersion
-from strandline.aws.submissions import SubmissionRecord, SubmissionsTable
+from strandline.aws.submissions import Cause, SubmissionRecord, SubmissionsTable
+from strandline.causes import GivenCause, explain_failure
 from strandline.errors import RejectedInputError
 from strandline.journey import ALLOWED_MOVES, Artifact, SubmissionState, artifact_key, release_prefix
 from strandline.trust.delivery import RELEASED, check_drafts_agree, make_delivery, verify_delivery
@@ -40,6 +41,26 @@ class ReleaseRequest(BaseModel, frozen=True, extra="forbid", hide_input_in_error
 
     submission_id: str = Field(max_length=64, pattern=r"^[a-z0-9-]+$")
     version: int = Field(ge=1, lt=10_000)
+
+
+class CaughtError(BaseModel, frozen=True, hide_input_in_errors=True):
+    """What Step Functions caught of a step."""
+
+    error: str = Field(alias="Error")
+    cause: str = Field(alias="Cause", default="")
+
+
+class FailedStep(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
+    """A step before the record is frozen, which failed."""
+
+    step: Literal["RenderReport", "BuildBundle"]
+    error: CaughtError
+
+
+class PreparingRequest(ReleaseRequest, frozen=True):
+    """A version to freeze, or, with `failed`, one that could not be made ready."""
+
+    failed: FailedStep | None = None
 
 
 class AwaitingRequest(ReleaseRequest, frozen=True):
@@ -86,7 +107,8 @@ class ReleaseSteps:
             why="Opened for review",
             now=now,
         )
-        self.releases.transact([entry])
+        if not self.releases.transact([self.releases.beginning(request.submission_id, request.version), entry]):
+            return False  # frozen just now
         start_release(workflow, release_arn, request.submission_id, request.version, version.kind)
         return True
 
@@ -96,7 +118,7 @@ class ReleaseSteps:
         Raises:
             RejectedInputError: `release_unknown`, `release_not_allowed` or `release_file_missing`.
         """
-        with _Noting(self, request, now):
+        with _Noting(self, request, now, "PrepareRelease"):
             version = self.releases.version(request.submission_id, request.version)
             if version.record is not None:
                 return version.record.digest
@@ -148,11 +170,27 @@ class ReleaseSteps:
             self._store(record, files)
             return {"version": record.version, "state": self._record_released(record, given, now)}
 
-    def note_refusal(self, request: ReleaseRequest, refused: RejectedInputError, now: datetime) -> None:
-        """Put a try that was refused into the audit log."""
-        self.releases.refuse(
-            request.submission_id, request.version, who=WHO, role="platform", why=f"refused: {refused.code}", now=now
-        )
+    def note_failure(self, request: ReleaseRequest, failed: FailedStep, now: datetime) -> str:
+        """Keep why a version could not be made ready, in the audit log and beside it; return the code of the cause."""
+        step, caught = failed.step, failed.error
+        recorded = self.submissions.failure(request.submission_id, step)  # jobs record it; functions say it
+        given = GivenCause(recorded.code, recorded.message) if recorded else None
+        found = explain_failure(step, caught.error, caught.cause, given)
+        self._note(request, Cause(found.code, found.message, step), f"{step} refused: {found.code}", now)
+        return found.code
+
+    def note_refusal(
+        self, request: ReleaseRequest, step: str | None, refused: RejectedInputError, now: datetime
+    ) -> None:
+        """Put a try that was refused into the audit log; with `step`, keep it beside a version that is not frozen."""
+        cause = Cause(refused.code, refused.message, step) if step else None
+        self._note(request, cause, f"refused: {refused.code}", now)
+
+    def _note(self, request: ReleaseRequest, cause: Cause | None, why: str, now: datetime) -> None:
+        asked = (request.submission_id, request.version)
+        entry = self.releases.telling(Action.REFUSED, *asked, who=WHO, role="platform", why=why, now=now)
+        if cause is None or not self.releases.transact([self.releases.stopping(*asked, cause), entry]):
+            self.releases.refuse(*asked, who=WHO, role="platform", why=why, now=now)
 
     def _submission(self, request: ReleaseRequest) -> SubmissionRecord:
         found = self.submissions.get(request.submission_id)
@@ -193,7 +231,9 @@ class ReleaseSteps:
                 raise RejectedInputError("release_file_missing", f"{key} is not there: run the step that makes it")
             body = bucket.read(key, limit_bytes=_FILE_LIMIT_BYTES, version_id=found.version_id)
             if len(body) > _FILE_LIMIT_BYTES:
-                raise RejectedInputError("release_file_too_large", f"{key} is over {_FILE_LIMIT_BYTES >> 20} MiB")
+                raise RejectedInputError(
+                    "release_file_too_large", f"{key} is over {_FILE_LIMIT_BYTES >> 20} MiB: report fewer variants"
+                )
             digest = hashlib.sha256(body).hexdigest()
             files.append(FrozenFile(name=artifact, version_id=found.version_id, sha256=digest, size_bytes=len(body)))
             drafts[str(artifact)] = body
@@ -251,6 +291,7 @@ class _Noting:
     steps: ReleaseSteps
     request: ReleaseRequest
     now: datetime
+    step: str | None = None
 
     def __enter__(self) -> None:
         """Begin."""
@@ -258,7 +299,7 @@ class _Noting:
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         """Put a refusal into the audit log and let it go on."""
         if isinstance(error, RejectedInputError):
-            self.steps.note_refusal(self.request, error, self.now)
+            self.steps.note_refusal(self.request, self.step, error, self.now)
 
 
 def _state_of(kind: str, version: int) -> SubmissionState:

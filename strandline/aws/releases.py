@@ -1,18 +1,20 @@
 """Releases in the submissions table: each version's record, who signed it, and what became of it.
 
 In the item collection of the submission: `RELEASE#{version}` holds why there is the version, who asked for it, its
-status, the canonical record once it is frozen, and the task token of the workflow that waits;
+status, why it could not be made ready where it could not, the canonical record once it is frozen, and the task token of
+the workflow that waits;
 `SIGNED#{version}#{place}` holds one signature. Under partition key `SIGN_IN#{id}` stands that a sign-in was used, under
 `SIGNER#{sub}` how often somebody was refused. Each change has an entry of the audit log in its transaction.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from strandline.aws.audit_entries import waiting_entry
 from strandline.aws.submission_items import SubmissionItems, iso_time, item_key
+from strandline.aws.submission_states import Cause
 from strandline.errors import RejectedInputError
 from strandline.trust.entries import Action
 from strandline.trust.release import Kind, ReleaseRecord, parse_record
@@ -37,7 +39,10 @@ class ReleaseStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReleaseVersion:
-    """One version: `record` is None until it is frozen, `task_token` until the workflow waits."""
+    """One version: `record` is None until it is frozen, `task_token` until the workflow waits.
+
+    `stopped` says why it could not be made ready for review the last time that somebody opened it.
+    """
 
     submission_id: str
     version: int
@@ -48,6 +53,7 @@ class ReleaseVersion:
     asked_at: str
     record: ReleaseRecord | None
     task_token: str | None
+    stopped: Cause | None = None
 
     @property
     def frozen(self) -> ReleaseRecord:
@@ -113,13 +119,35 @@ class Releases(SubmissionItems):
         item["Put"]["ExpressionAttributeValues"] = {":asked": {"S": ReleaseStatus.ASKED}}
         return item
 
+    def beginning(self, submission_id: str, number: int) -> "TransactWriteItemTypeDef":
+        """Return what forgets why a version could not be made ready, since somebody opens it anew."""
+        return self._of_unfrozen(submission_id, number, "REMOVE stopped")
+
+    def stopping(self, submission_id: str, number: int, cause: Cause) -> "TransactWriteItemTypeDef":
+        """Return what keeps why a version could not be made ready; refused where it is frozen or not there."""
+        told = {name: {"S": words} for name, words in asdict(cause).items()}
+        change = self._of_unfrozen(submission_id, number, "SET stopped = :cause")
+        change["Update"]["ExpressionAttributeValues"] = {":cause": {"M": told}}
+        return change
+
+    def _of_unfrozen(self, submission_id: str, number: int, change: str) -> "TransactWriteItemTypeDef":
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": item_key(submission_id, f"RELEASE#{number:04d}"),
+                "UpdateExpression": change,
+                "ConditionExpression": "attribute_exists(pk) AND attribute_not_exists(#record)",
+                "ExpressionAttributeNames": {"#record": "record"},
+            }
+        }
+
     def freezing(self, record: ReleaseRecord) -> "TransactWriteItemTypeDef":
         """Return what freezes a version's record; refused where that was done."""
         return {
             "Update": {
                 "TableName": self._table,
                 "Key": item_key(record.submission_id, f"RELEASE#{record.version:04d}"),
-                "UpdateExpression": "SET #status = :prepared, #record = :record",
+                "UpdateExpression": "SET #status = :prepared, #record = :record REMOVE stopped",
                 "ConditionExpression": "#status = :asked AND attribute_not_exists(#record)",
                 "ExpressionAttributeNames": {"#status": "status", "#record": "record"},
                 "ExpressionAttributeValues": {
@@ -263,6 +291,7 @@ def _signer_key(sub: str) -> dict[str, Any]:
 
 def _version(submission_id: str, item: dict[str, Any]) -> ReleaseVersion:
     record = item.get("record", {}).get("S")
+    stopped = item.get("stopped", {}).get("M")
     kind: Kind = "withdrawal" if item["kind"]["S"] == "withdrawal" else "release"
     return ReleaseVersion(
         submission_id,
@@ -274,4 +303,5 @@ def _version(submission_id: str, item: dict[str, Any]) -> ReleaseVersion:
         item["asked_at"]["S"],
         parse_record(record.encode()) if record else None,
         item.get("task_token", {}).get("S"),
+        Cause(**{name: words["S"] for name, words in stopped.items()}) if stopped else None,
     )

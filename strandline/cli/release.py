@@ -34,7 +34,7 @@ _LARGEST_FILE_BYTES = 64 << 20
 
 @app.command()
 def queue(stage: StageOption = LOCAL, form: FormatOption = OutputFormat.TABLE) -> None:
-    """List what waits for a signature, longest first, and whose.
+    """List what waits for a signature, longest first, and whose; what could not be rendered waits to be opened anew.
 
     Example: strandline release queue
     """
@@ -64,8 +64,10 @@ def show(
         digest = version.record.digest if version.record else None
         given = releases.signatures(submission_id, version.version)
         signers = "; ".join(f"{one.statement.printed_name} ({one.statement.meaning})" for one in given)
-        rows.append((version.version, version.kind, version.status.value, digest, signers, version.reason))
-    print_rows(("version", "kind", "status", "record_sha256", "signed_by", "reason"), rows, form)
+        stopped = version.stopped
+        why = f"{stopped.step}: {stopped.code}: {stopped.message}" if stopped else None
+        rows.append((version.version, version.kind, version.status.value, digest, signers, version.reason, why))
+    print_rows(("version", "kind", "status", "record_sha256", "signed_by", "reason", "stopped_by"), rows, form)
 
 
 @app.command(name="open")
@@ -186,7 +188,7 @@ def _version(versions: list[ReleaseVersion], number: int | None) -> ReleaseVersi
 
 def _missing(releases: Releases, version: ReleaseVersion) -> Meaning | str | None:
     if version.record is None:
-        return "opening"
+        return f"opening anew, {version.stopped.code}" if version.stopped else "opening"
     given = releases.signatures(version.submission_id, version.version)
     return next_meaning(version.record, given, policy_named(version.record.policy)) or "delivery"
 

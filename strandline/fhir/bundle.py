@@ -38,9 +38,12 @@ def build_bundle(source: BundleInput) -> Json:
 
     Source: HL7 FHIR R4 (4.0.1) and the guide's profiles, each named where its resource is made.
     """
-    if len(source.findings.named) > MOST_VARIANTS:
+    count = len(source.findings.named)
+    if count > MOST_VARIANTS:
         raise RejectedInputError(
-            "too_many_variants", f"a bundle holds at most {MOST_VARIANTS} variants: report fewer, or by region"
+            "too_many_variants",
+            f"{count} variants of the filtered calls are to be named and a bundle holds at most {MOST_VARIANTS}: order "
+            "a panel, or send regions",
         )
     draft = Draft(source)
     files = [studies.data_file(draft, str(artifact), file_format) for artifact, file_format in _FILES]
