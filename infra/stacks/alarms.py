@@ -19,6 +19,7 @@ from infra.stacks.workflow import WorkflowStack
 from infra.stages import StageConfig
 
 _OLDEST_MESSAGE_S = 900
+_OLDEST_AUDIT_ENTRY_S = 600
 
 
 class AlarmsStack(PartStack):
@@ -84,7 +85,24 @@ class AlarmsStack(PartStack):
                 ),
                 f"A submission was set aside: {description}",
             )
+        self._watch_audit_log(period)
         self._tell_of_failed_jobs(compute, workflow)
+
+    def _watch_audit_log(self, period: Duration) -> None:
+        """What seals the log runs each minute and always says how long entries waited: silence says that it stopped."""
+        self._alarm(
+            "AuditEntriesWait",
+            cloudwatch.Metric(
+                namespace="Strandline",
+                metric_name="OldestAuditEntryWaited",
+                dimensions_map={"service": "seal_audit_log"},
+                period=period,
+                statistic="Maximum",
+            ),
+            "Entries wait for their place in the audit log, or seal_audit_log stopped: docs/audit.md says what to do",
+            threshold=_OLDEST_AUDIT_ENTRY_S,
+            missing=cloudwatch.TreatMissingData.BREACHING,
+        )
 
     def _watch_workflows(self, workflow: WorkflowStack, period: Duration) -> None:
         state_machine, ahead = workflow.workflow.state_machine, workflow.ahead.state_machine
@@ -123,7 +141,15 @@ class AlarmsStack(PartStack):
         ):
             self._alarm(construct_id, metric, description)
 
-    def _alarm(self, construct_id: str, metric: cloudwatch.IMetric, description: str, *, threshold: float = 1) -> None:
+    def _alarm(
+        self,
+        construct_id: str,
+        metric: cloudwatch.IMetric,
+        description: str,
+        *,
+        threshold: float = 1,
+        missing: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
+    ) -> None:
         alarm = cloudwatch.Alarm(
             self,
             construct_id,
@@ -133,7 +159,7 @@ class AlarmsStack(PartStack):
             threshold=threshold,
             evaluation_periods=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            treat_missing_data=missing,
         )
         resource = cast(cloudwatch.CfnAlarm, alarm.node.default_child)
         resource.alarm_actions = [self._alerts]

@@ -45,6 +45,8 @@ def key() -> SigningKey:
 @metrics.log_metrics
 @event_parser(model=Tick)
 def lambda_handler(event: Tick, context: LambdaContext) -> dict[str, int]:
+    waited = trail().oldest_waits_s(now_utc())
+    metrics.add_metric(name="OldestAuditEntryWaited", unit=MetricUnit.Seconds, value=waited)  # also where sealing fails
     sealed = trail().seal(key(), now_utc())
     metrics.add_metric(name="AuditEntriesSealed", unit=MetricUnit.Count, value=sealed)
     return {"sealed": sealed}

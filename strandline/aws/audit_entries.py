@@ -125,6 +125,14 @@ def read_told(item: Mapping[str, Any]) -> list[dict[str, str]]:
         raise ValueError("it holds no entries") from None
 
 
+def time_of(item: Mapping[str, Any]) -> datetime | None:
+    """Return since when an item of the queue waits, as its key says; None where that is no time."""
+    try:
+        return datetime.fromisoformat(str(item["sk"]["S"]).partition("#")[0]).astimezone(UTC)
+    except ValueError:
+        return None
+
+
 def digest_of(record: Mapping[str, object]) -> str:
     """Return the SHA-256 of a record, hexadecimal, whatever the order of its fields.
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from strandline.aws.audit_entries import WAITING, digest_of, read_told
+from strandline.aws.audit_entries import WAITING, digest_of, read_told, time_of
 from strandline.aws.objects import S3Objects
 from strandline.aws.submission_items import SubmissionItems
 from strandline.errors import RejectedInputError, TemporaryError
@@ -121,6 +121,18 @@ class AuditTrail(SubmissionItems):
             Select="COUNT",
         )
         return sum(page["Count"] for page in pages)
+
+    def oldest_waits_s(self, now: datetime) -> float:
+        """Return for how many seconds the entry that waits longest has waited, by its own clock; 0 where none waits."""
+        found = self._client.query(
+            TableName=self._queue,
+            KeyConditionExpression="pk = :p",
+            ExpressionAttributeValues={":p": {"S": WAITING}},
+            ConsistentRead=True,
+            Limit=1,
+        )["Items"]
+        since = time_of(found[0]) if found else None
+        return max(0.0, (now - since).total_seconds()) if since else 0.0
 
     def _append(self, state: _LogState, waiting: list[dict[str, Any]], now: datetime) -> int:
         """Give what waits the places after `state`; return how many entries there are now more, 0 where refused."""

@@ -87,6 +87,23 @@ def test_ops_03_every_function_dead_letter_queue_and_workflow_is_watched(assembl
     assert {("Strandline", "SubmissionsQuarantined"), ("Strandline", "SubmissionsExpired")} < set(watched)
 
 
+def test_tru_02_entries_of_the_audit_log_that_wait_for_ten_minutes_or_silence_of_what_seals_them_are_told(assembly):
+    alarms = assembly.properties("AWS::CloudWatch::Alarm")
+    (alarm,) = (one for one in alarms if one["MetricName"] == "OldestAuditEntryWaited")
+
+    assert (alarm["Namespace"], alarm["Dimensions"]) == ("Strandline", [{"Name": "service", "Value": "seal_audit_log"}])
+    assert (alarm["Threshold"], alarm["Statistic"], alarm["Period"]) == (600, "Maximum", 300)
+    assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+    assert alarm["TreatMissingData"] == "breaching"
+    (sealing,) = (
+        function["Environment"]["Variables"]
+        for function in assembly.properties("AWS::Lambda::Function")
+        if function["FunctionName"].endswith("seal-audit-log")
+    )
+    assert sealing["POWERTOOLS_SERVICE_NAME"] == "seal_audit_log"
+    assert sealing["POWERTOOLS_METRICS_NAMESPACE"] == "Strandline"
+
+
 def test_ops_03_a_failed_job_is_told_though_batch_has_no_metric_for_it(assembly):
     (rule,) = assembly.properties("AWS::Events::Rule", "alarms")
 

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+from datetime import timedelta
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from strandline.aws.audit_entries import WAITING, entry_fields, put_waiting, queue_beside, waiting_entries
 from strandline.aws.audit_trail import AuditTrail, SigningKey
@@ -106,6 +108,43 @@ def test_two_who_seal_at_once_give_each_entry_one_place(aws, trail, key):
     assert trail.seal(key, NOW) == 1
     assert not trail._append(state, waiting, NOW)
     assert len(entries(trail)) == 1
+
+
+def test_how_long_the_oldest_entry_waited_is_told_each_time_and_is_nothing_where_none_waits(
+    aws, trail, key, handler, monkeypatch, said
+):
+    assert trail.oldest_waits_s(NOW) == 0
+    aws.submit("s-1", READS, manifest_of(READS))
+    aws.table.move("s-1", S.VALIDATING, who="sample_to_release", why="It was due", now=NOW + timedelta(minutes=5))
+    assert trail.oldest_waits_s(NOW + timedelta(minutes=11)) == 660
+    assert trail.oldest_waits_s(NOW - timedelta(minutes=1)) == 0  # a clock that runs behind
+    long_ago = NOW - timedelta(days=3_000)  # before any clock on which this runs
+    told = entry_fields("READ", "s-1", who="u-1", role="clinician", why="read", now=long_ago)
+    put_waiting(aws.dynamodb, waiting_entries("submissions", [told], long_ago))
+    for name in ("AUDIT_QUEUE_TABLE", "AUDIT_LOG_TABLE", "AUDIT_BUCKET", "AUDIT_LOG", "AUDIT_SIGNING_KEY"):
+        monkeypatch.setenv(name, {"AUDIT_QUEUE_TABLE": queue_beside("submissions")}.get(name, "audit-log"))
+    monkeypatch.setenv("AUDIT_BUCKET", "audit")
+    monkeypatch.setenv("AUDIT_SIGNING_KEY", key._key_id)
+    seal = handler("seal_audit_log")
+    waited = []
+    for sealed in (3, 0):
+        assert seal({"time": "2026-11-22T08:00:00Z"}) == {"sealed": sealed}
+        lines = [json.loads(line) for line in said().splitlines() if '"OldestAuditEntryWaited":' in line]
+        waited.append(lines[-1]["OldestAuditEntryWaited"][0])
+    assert waited[0] > 0
+    assert waited[1] == 0
+
+
+def test_where_sealing_fails_how_long_entries_wait_is_told_all_the_same(aws, trail, handler, monkeypatch, said):
+    aws.submit("s-1", READS, manifest_of(READS))
+    for name in ("AUDIT_LOG_TABLE", "AUDIT_LOG"):
+        monkeypatch.setenv(name, "audit-log")
+    monkeypatch.setenv("AUDIT_QUEUE_TABLE", queue_beside("submissions"))
+    monkeypatch.setenv("AUDIT_BUCKET", "audit")
+    monkeypatch.setenv("AUDIT_SIGNING_KEY", "00000000-0000-0000-0000-000000000000")
+    with pytest.raises(ClientError):
+        handler("seal_audit_log")({"time": "2026-11-22T08:00:00Z"})
+    assert '"OldestAuditEntryWaited":' in said()
 
 
 class KilledError(Exception):
