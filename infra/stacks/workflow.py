@@ -126,7 +126,8 @@ class WorkflowStack(PartStack):
         references = read_objects(storage.references, versions=False)
         analysed = read_objects(storage.analysis, prefix=_SUBMISSIONS, versions=False)
         result = write_objects(storage.analysis, prefix=_SUBMISSIONS, tags=False)
-        analyses = [*references, *analysed, *result, *read_items(table)]
+        analyses = [*references, *analysed, *result]
+        one_by_one = read_items(table, one_by_one=True)
         table_name = {"SUBMISSIONS_TABLE": table.name}
         tell = tell_audit_log(catalog.audit_queue)
         drafts = {"ANALYSIS_BUCKET": storage.analysis.name, "REFERENCES_BUCKET": storage.references.name, **table_name}
@@ -134,7 +135,7 @@ class WorkflowStack(PartStack):
             self._function(
                 "record_state",
                 environment=table_name,
-                permissions=[*read_items(table, one_by_one=True), *write_items(table), *tell],
+                permissions=[*one_by_one, *write_items(table), *tell],
             ),
             self._function(
                 "validate_files",
@@ -194,7 +195,7 @@ class WorkflowStack(PartStack):
                     "JOBS_RUN_IN_IMAGES": str(self._stage.jobs_run_in_images).lower(),
                     "WHOLE_CALL_RESOURCES": json.dumps(_most_of_jobs(self._stage, WHOLE_CALLS)),
                 },
-                permissions=analyses,
+                permissions=[*analyses, *one_by_one],
                 reads_sequences=True,
                 memory_mib=1769,
                 timeout_s=120,
@@ -234,12 +235,13 @@ class WorkflowStack(PartStack):
                 self._function(
                     name,
                     environment=drafts,
-                    permissions=analyses,
+                    permissions=[*analyses, *reads],
                     reads_sequences=True,
                     memory_mib=1769,
                     timeout_s=300,
                 )
-                for name in ("build_bundle", "build_report")
+                # of a release the bundle looks through all its versions for the one that it takes the place of
+                for name, reads in (("build_bundle", read_items(table)), ("build_report", one_by_one))
             ),
         ]
         return {function.name: function for function in functions}
