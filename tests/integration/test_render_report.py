@@ -14,6 +14,7 @@ from strandline.aws.cohorts import CohortRequest, CohortsTable, CohortState, Mem
 from strandline.aws.consents import Consents
 from strandline.aws.jobs import run_job
 from strandline.aws.objects import S3Objects
+from strandline.aws.releases import Releases
 from strandline.aws.settings import ReportJobSettings
 from strandline.aws.workspace import Buckets
 from strandline.cli.main import invoke
@@ -268,6 +269,56 @@ def test_wrong_decisions_are_not_kept(aws, deployed, tmp_path, capsys):
     assert "interpretation_invalid" in capsys.readouterr().err
     assert not aws.bucket("analysis").exists(artifact_key("s-1", Artifact.INTERPRETATION))
     assert entries(aws, "interpretation/s-1") == []
+
+
+def ask_for(aws: Aws, version: int, status: str) -> None:
+    """Put a version of the release of s-1 into the table, as far as it is."""
+    asking = Releases(*aws.table.place).asking("s-1", version, "release", who="arn:someone", why="x", now=NOW)
+    item = dict(asking["Put"]["Item"]) | {"status": {"S": status}}
+    aws.dynamodb.put_item(TableName="submissions", Item=item)
+
+
+def test_what_is_released_is_decided_anew_only_for_an_amended_version_and_for_a_reason(aws, deployed, tmp_path, capsys):
+    path, key = tmp_path / "decisions.json", artifact_key("s-1", Artifact.INTERPRETATION)
+    path.write_text(json.dumps({"variants": []}))
+    ask_for(aws, 1, "DELIVERED")
+    aws.table.move("s-1", _S.RELEASED, who="x", why="x", now=NOW)
+    asked = ["interpret", "s-1", "--decisions", str(path)]
+    assert invoke([*asked, "--reason", "a new assay"]) == 65
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "release_is_out: version 1 of s-1 is released and stays as it is: say --amend and --reason" in line
+    assert invoke([*asked, "--amend"]) == 65
+    assert "reason_missing" in capsys.readouterr().err
+    assert not aws.bucket("analysis").exists(key)
+    assert entries(aws, "interpretation/s-1") == []
+
+    assert invoke([*asked, "--amend", "--reason", "a new assay"]) == 0
+    told = capsys.readouterr().err
+    assert "version 1 is out and unchanged" in told
+    assert "'strandline release amend s-1 --user YOU --reason WORDS'" in told
+    assert [entry["why"] for entry in entries(aws, "interpretation/s-1")] == ["a new assay"]
+    assert aws.bucket("analysis").read(key, limit_bytes=1 << 10) == path.read_bytes()
+    assert [one.version for one in Releases(*aws.table.place).versions("s-1")] == [1]
+
+    ask_for(aws, 2, "ASKED")
+    assert invoke([*asked, "--amend", "--reason", "a second assay"]) == 0
+    assert "version 2 shows it once it is opened by 'strandline release open s-1'" in capsys.readouterr().err
+
+
+def test_before_a_release_decisions_need_no_reason_of_their_own(aws, deployed, tmp_path, capsys):
+    path = tmp_path / "decisions.json"
+    path.write_text(json.dumps({"variants": []}))
+    assert invoke(["interpret", "s-1", "--decisions", str(path)]) == 0
+    assert "kept for s-1: make the report anew to show it" in capsys.readouterr().err
+    assert [entry["why"] for entry in entries(aws, "interpretation/s-1")] == ["decided on the variants"]
+
+
+def test_a_trio_is_taken_over_by_no_case_that_is_released_without_saying_so(aws, deployed, capsys):
+    ask_for(aws, 1, "DELIVERED")
+    aws.table.move("s-1", _S.RELEASED, who="x", why="x", now=NOW)
+    assert invoke(["interpret", "s-1", "--family", "c-1", "--reason", "both parents were sequenced"]) == 65
+    assert "release_is_out" in capsys.readouterr().err
+    assert not aws.bucket("analysis").exists(artifact_key("s-1", Artifact.FAMILY))
 
 
 @needs_pango
