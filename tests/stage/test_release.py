@@ -53,7 +53,7 @@ def people(deployed, capsys, monkeypatch):
 
 def wait_for(read, wanted):
     """Return what `read` gives once it is what is wanted; the workflow goes on by itself."""
-    for _ in range(600):
+    for _ in range(2400):
         found = read()
         if wanted(found):
             return found
@@ -166,6 +166,27 @@ def check_reports(delivered):
     assert re.search(r"[\d,]+: \d+ shows? [ACGT]+", report)  # counted in the reads
 
 
+def check_amended(deployed, people, submission_id, key, folder):
+    """Amend what was delivered: the second version says why and what it replaces, and the first stays what it was."""
+    why, ask, token = "The lab's assay of November shows it", deployed.release_calls.ask_desk, people["eva"].token()
+    assert refusal(lambda: ask("amend", token, submission_id, reason=" ")) == "reason_missing"
+    assert ask("amend", token, submission_id, reason=why)["version"] == 2
+    first = deployed.release_calls.releases.version(submission_id, 1)
+    assert prepared(deployed, submission_id, 2).frozen.amends == 1
+    for person, meaning in (("eva", "author"), ("abe", "approver")):
+        assert people[person].run("release", "sign", submission_id, "--as", meaning, "--version", "2") == 0
+    assert execution(deployed, submission_id, 2)["status"] == "SUCCEEDED"
+    assert deployed.submissions.get(submission_id).state is SubmissionState.AMENDED
+    amended = check_delivered(deployed, submission_id, 2, key, folder / "two")
+    record = json.loads((amended / "record.json").read_text())
+    assert (record["amends"], record["previous"], record["reason"]) == (1, first.frozen.digest, why)
+    report = json.loads((amended / "bundle.json").read_text())["entry"][0]["resource"]
+    assert report["conclusion"].startswith(f"Amended: {why}.")
+    assert any(one["url"].endswith("diagnosticReport-replaces") for one in report["extension"])
+    assert "takes the place of version 1" in (amended / "report.html").read_text()
+    check_delivered(deployed, submission_id, 1, key, folder / "one-again")
+
+
 @pytest.mark.skipif(not can_print(), reason="this machine has no Pango")
 def test_nothing_leaves_unsigned_and_what_was_signed_is_verified_and_withdrawn(lab, deployed, people, tmp_path, capsys):
     submission_id = lab.send("SYN-RELEASED")
@@ -187,11 +208,11 @@ def test_nothing_leaves_unsigned_and_what_was_signed_is_verified_and_withdrawn(l
     delivered = check_delivered(deployed, submission_id, 1, key, tmp_path / "one")
     check_reports(delivered)
 
-    assert people["eva"].run("release", "amend", submission_id, "--reason", " ") == 65
+    check_amended(deployed, people, submission_id, key, tmp_path)
     assert people["abe"].run("release", "withdraw", submission_id, "--reason", "Another subject's blood") == 0
-    assert execution(deployed, submission_id, 2)["status"] == "SUCCEEDED"
+    assert execution(deployed, submission_id, 3)["status"] == "SUCCEEDED"
     assert deployed.submissions.get(submission_id).state is SubmissionState.WITHDRAWN
-    gone = json.loads((check_delivered(deployed, submission_id, 2, key, tmp_path / "gone") / "record.json").read_text())
+    gone = json.loads((check_delivered(deployed, submission_id, 3, key, tmp_path / "gone") / "record.json").read_text())
     assert (gone["kind"], gone["reason"]) == ("withdrawal", "Another subject's blood")
 
     audit = audited(deployed, tmp_path, submission_id)
@@ -202,5 +223,6 @@ def test_nothing_leaves_unsigned_and_what_was_signed_is_verified_and_withdrawn(l
     ):
         assert code in refused
     assert [what for what, _, _ in audit if what not in {"REFUSED", "JOB_RUN"}] == [
-        *("READ", "SIGNED", "SIGNED", "RELEASED", "SIGNED", "WITHDRAWN", "RELEASED")
+        *("READ", "SIGNED", "SIGNED", "RELEASED", "AMENDED", "SIGNED", "SIGNED", "RELEASED"),
+        *("SIGNED", "WITHDRAWN", "RELEASED"),
     ]
