@@ -129,9 +129,8 @@ def _become(job_file: str, asked: dict[str, Any], printed: int) -> NoReturn:
     tempfile.tempdir = None  # it may have been asked for already, in another environment
     sys.argv = [job_file, *asked["argv"]]
     status = _run(job_file)
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread() and not thread.daemon:
-            thread.join()
+    # as multiprocessing ends what it forks: threads of a pool that nobody closed are told to end, others waited for
+    threading._shutdown()  # type: ignore[attr-defined]
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)

@@ -88,12 +88,13 @@ def test_a_taken_over_job_has_its_own_arguments_environment_and_folder(warm, ima
         "sys.exit('said at the end')",
         "raise ValueError('not caught')",
         "threading.Thread(target=lambda: (time.sleep(0.2), print('after the program'))).start()",
+        "concurrent.futures.ThreadPoolExecutor().submit(print, 'by a pool that nobody closes')",
         "sys.stdout.write('no line end')",
     ],
 )
 def test_a_taken_over_job_ends_as_a_freshly_started_one_ends(warm, image, tmp_path, ending):
     program = image.folder / "job.py"
-    program.write_text(f'import sys, threading, time\nif __name__ == "__main__":\n    {ending}\n')
+    program.write_text(f'import concurrent.futures, sys, threading, time\nif __name__ == "__main__":\n    {ending}\n')
     cold = subprocess.run(
         [sys.executable, program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, text=True
     )
