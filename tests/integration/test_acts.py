@@ -116,7 +116,10 @@ AS_IT_STANDS = (
 RUNS: dict[Doer, tuple[str, ...]] = {
     as_it_stands: AS_IT_STANDS,
     ask_for_cohort: ("A cohort is asked for, or changes its state",),
-    ask_fhir: ("The FHIR API reads a submission for somebody", "The FHIR API refuses what is not theirs"),
+    ask_fhir: (
+        "The FHIR API reads a submission for somebody",
+        "The FHIR API refuses what is not theirs or cannot be meant",
+    ),
     index: ("The FHIR API takes a release",),
     decide: ("A person decides of a variant's evidence",),
     destroy: ("Somebody asks to destroy records", "Records are destroyed"),

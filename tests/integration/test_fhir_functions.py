@@ -232,6 +232,32 @@ def test_no_log_line_names_a_patient(served, handler, capsys):
     assert "PT00042" not in written.out + written.err
 
 
+INJECTED = (
+    *("date=%27%20OR%20%271%27%3D%271%27%20PT00042", "date=%7B%24ne%3A1%7D", "_count=PT00042", "_id=..%2FPT00042"),
+    *("patient.identifier=%00PT00042", "patient.identifier=PT00042%FF", "code=%27%20OR%20PT00042", "_cursor=PT00042"),
+)
+
+
+def test_a_search_that_cannot_be_meant_finds_nothing_is_in_the_audit_log_and_is_repeated_nowhere(
+    served, handler, capsys
+):
+    """Whether it is refused or finds nothing: who asked is told, and nothing of what they sent."""
+    handler("index_release")(deliver(served, "s-1"))
+    statuses = []
+    for told, query in enumerate(INJECTED, start=1):
+        status, body, _ = ask(handler, "Observation", query, claims=PERSON)
+        statuses.append(status)
+        assert "PT00042" not in json.dumps(body.get("issue", []))
+        assert not body.get("entry")
+        assert len(waiting(served, "REFUSED")) + len(waiting(served, "READ")) == told
+    assert set(statuses) <= {200, 400}
+    assert statuses.count(400) == len(waiting(served, "REFUSED")) >= 5
+    entries = waiting(served, "REFUSED")
+    assert {(entry["who"], entry["role"], entry["record"]) for entry in entries} == {("u-7", "clinician", "fhir")}
+    written = capsys.readouterr()
+    assert "PT00042" not in json.dumps(entries) + written.out + written.err
+
+
 class Begun:
     """Takes the place of Lambda's client, and keeps what was asked of it."""
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from strandline.aws.consents import Consents
 from strandline.aws.telemetry import metrics
 from tests.integration import test_release_desk
-from tests.integration.conftest import NOW, ROOT, Context, load
+from tests.integration.conftest import NOW, ROOT, Context, load, names_nobody
 from tests.integration.test_release_desk import Place
 
 place = test_release_desk.place  # the fixture: a version that is frozen and waits for an author
@@ -105,6 +106,41 @@ def test_each_refusal_is_in_the_audit_log_with_who_asked(door):
     door.sign("a.b.c")
     refused = sorted((who, why) for what, who, why in door.place.entries() if what == "REFUSED")
     assert refused == [("sub-lou", "sign refused: signer_without_role"), ("unknown", "sign refused: token_malformed")]
+
+
+def refused(door: Door) -> list[str]:
+    return [why for what, _, why in door.place.entries() if what == "REFUSED"]
+
+
+WHOM = ("ada", "Ada", "ann", "Ann", "lou", "Lou")
+
+
+def test_every_refusal_of_a_signature_is_in_the_audit_log_by_its_code_and_no_line_says_whose_or_what(door, said):
+    """Each way in which a signature can be wrong, one after the other, by persons who are not locked out yet."""
+    early, place = NOW - timedelta(hours=1), door.place
+    expired, once = place.token("ada", "author"), place.token("ada", "author", origin_jti="once")
+    assert door.sign(expired, now=NOW + timedelta(seconds=900)) == (401, "token_expired")
+    assert door.sign(place.token("lou", "lab")) == (403, "signer_without_role")
+    assert door.sign(place.token("ada", "author"), version=2) == (404, "release_unknown")
+    assert door.sign(place.token("ada", "author"), record_sha256="0" * 64) == (409, "signature_of_another_record")
+    assert door.sign(place.token("ada", "author", now=early), now=early) == (409, "clock_moved_back")
+    assert door.sign(once) == (200, "approver")
+    assert door.sign(place.token("ann", "approver", origin_jti="once"), "approver") == (401, "sign_in_used")
+    Consents(*place.desk.releases.place).withdraw("s-1", who="a.person", why="The subject wrote to us", now=NOW)
+    assert door.sign(place.token("ann", "approver"), "approver") == (409, "consent_withdrawn")
+    text = said()
+    entries = "".join(json.dumps(entry) for entry in place.aws.waiting() if entry["what"] == "REFUSED")
+    assert sorted(refused(door)) == sorted(
+        f"sign refused: {code}"
+        for code in (
+            *("token_expired", "signer_without_role", "release_unknown", "signature_of_another_record"),
+            *("clock_moved_back", "sign_in_used", "consent_withdrawn"),
+        )
+    )
+    assert "ReleaseActsAsked" in text
+    assert names_nobody(text + entries)
+    for secret in (expired, once, expired.split(".")[1], *(f'"{name}"' for name in WHOM)):
+        assert secret not in text + entries
 
 
 NO_BODIES = (

@@ -56,7 +56,7 @@ def zip_of(files: Mapping[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-def wait_until(condition: Callable[[], Any], timeout_s: float = 15) -> Any:
+def wait_until(condition: Callable[[], Any], timeout_s: float = 60) -> Any:
     """Return what the condition returns once that is something."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
@@ -185,7 +185,7 @@ def await_execution(context: StageContext, arn: str) -> dict[str, Any]:
         described = states.describe_execution(executionArn=arn)
         return described if described["status"] != "RUNNING" else None
 
-    described: dict[str, Any] = wait_until(ended, 20)
+    described: dict[str, Any] = wait_until(ended)
     return described
 
 

@@ -39,7 +39,7 @@ def test_sign_ins_those_that_failed_and_queries_are_in_the_log(deployed, capsys,
         ("CONFIGURED", f"user/{sub}", "AdminAddUserToGroup"),
         ("QUERIED", f"query/{asked['QueryExecutionId']}", f"Asked in {deployed.outputs['AthenaWorkgroup']}"),
     }
-    for _ in range(100):
+    for _ in range(600):
         found = {(one["what"], one["record"], one["why"]) for one in entries(deployed)}
         if wanted <= found:
             return

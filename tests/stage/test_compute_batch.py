@@ -353,7 +353,7 @@ def test_state_changes_are_events_for_a_rule_that_asks(stage, submit, ended):
 
     job_id = submit("exit", 0)
 
-    (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]
+    (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
     event = json.loads(message["Body"])
     assert (event["detail-type"], event["detail"]["jobId"]) == ("Batch Job State Change", job_id)
     events.remove_targets(Rule="jobs", Ids=["1"])

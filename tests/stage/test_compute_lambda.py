@@ -222,7 +222,7 @@ def test_a_worker_that_is_killed_ends_its_invocation_at_once(stage):
     time.sleep(0.3)
 
     os.kill(pid, signal.SIGKILL)
-    caller.join(5)
+    caller.join(15)
 
     assert answers[0][0]["errorType"] == "Runtime.ExitError"
     assert answers[0][0]["errorMessage"].endswith("signal: killed")

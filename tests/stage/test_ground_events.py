@@ -29,7 +29,7 @@ def queue(aws, request):
     return url, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
 
 
-def receive(aws, url: str, wait_s: float = 3.0) -> list[dict]:
+def receive(aws, url: str, wait_s: float = 30.0) -> list[dict]:
     sqs = aws.context.client("sqs")
     deadline = time.monotonic() + wait_s
     while time.monotonic() < deadline:

@@ -32,7 +32,7 @@ def keeper():
     keeper.stop()
 
 
-def wait_until_gone(pid: int, timeout_s: float = 5) -> bool:
+def wait_until_gone(pid: int, timeout_s: float = 30) -> bool:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:

@@ -17,6 +17,7 @@ from strandline.errors import RejectedInputError
 from strandline.fhir.problems import Severity
 from strandline.fhir.served import searching
 from strandline.fhir.served.access import Caller, sites_of
+from strandline.fhir.served.answers import refusal
 from strandline.fhir.served.outcomes import RefusedRequestError
 from strandline.fhir.served.releases import ReleaseStatus, release_bundle
 from strandline.fhir.served.service import FhirServer, Request
@@ -49,7 +50,10 @@ class Client:
         return answer.body
 
     def refused(self, path: str, status: int, **how) -> str:
-        answer = self.send(path, **how)
+        try:
+            answer = self.send(path, **how)
+        except RefusedRequestError as told:  # whoever calls the server records it, and answers so
+            answer = refusal(told)
         assert (answer.status, answer.body["resourceType"]) == (status, "OperationOutcome")
         return answer.body["issue"][0]["diagnostics"]
 

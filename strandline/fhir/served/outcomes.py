@@ -17,7 +17,7 @@ class RefusedRequestError(Exception):
         self.code = code
         self.says = says
         self.is_recorded = is_recorded
-        """The audit log tells of it: somebody asked for what is not theirs, or with what was tampered with."""
+        """The audit log tells of it: somebody asked for what is not theirs, or with what cannot be meant."""
 
 
 def operation_outcome(code: str, says: str, severity: str = "error") -> Json:
@@ -26,8 +26,8 @@ def operation_outcome(code: str, says: str, severity: str = "error") -> Json:
 
 
 def invalid(says: str) -> RefusedRequestError:
-    """Return the refusal of a request that says what cannot be meant."""
-    return RefusedRequestError(HTTPStatus.BAD_REQUEST, "invalid", says)
+    """Return the refusal of a request that says what cannot be meant: a mistake, or somebody who tries what happens."""
+    return RefusedRequestError(HTTPStatus.BAD_REQUEST, "invalid", says, is_recorded=True)
 
 
 def unsupported(says: str) -> RefusedRequestError:
