@@ -49,7 +49,10 @@ def main() -> int:
 
 
 def compare_workflow(made: SimulatedSample, rounds: int) -> bool:
-    """Take the sample through the warm stage and through a shell script of the same tools, in turns."""
+    """Take the sample through the warm stage and through a shell script of the same tools, in turns.
+
+    Each is the first of every second round: a processor that slows down after a minute's work slows either down.
+    """
     up("local", progress=lambda _: None)
     bundle = parse_bundle((made.reference.parent / "bundle.json").read_bytes())
     aligner = choose_aligner({file.role for file in bundle.files})
@@ -58,9 +61,13 @@ def compare_workflow(made: SimulatedSample, rounds: int) -> bool:
         for turn in range(rounds):
             folder = Path(scratch) / str(turn)
             folder.mkdir()
-            shell.append(time_script(shell_script(made.reference, aligner, made.mates, made.stretch, folder)))
+            script = shell_script(made.reference, aligner, made.mates, made.stretch, folder)
             name = f"ANALYSIS-{time.time_ns()}"
+            if turn % 2 == 0:
+                shell.append(time_script(script))
             platform.append(time_platform(name, made.mates, made.reference.parent, made.stretch, folder))
+            if turn % 2:
+                shell.append(time_script(script))
     ratio = statistics.median(platform) / statistics.median(shell)
     return _tell("workflow", ratio <= SLOWEST, platform_s=platform, shell_s=shell, ratio=ratio, at_most=SLOWEST)
 

@@ -252,3 +252,25 @@ def test_an_index_that_lags_behind_expires_nobody(aws, expire, monkeypatch):
     assert expire(timedelta(hours=2)) == {"expired": 0}
     assert stands(aws) == (S.VALIDATING, None)
     assert aws.s3.list_objects_v2(Bucket="quarantine")["KeyCount"] == 0
+
+
+@pytest.mark.parametrize(
+    ("field", "code"),
+    [("sample_id", "invalid_sample_id"), *((name, "manifest_invalid") for name in ("subject_id", "library", "site"))],
+)
+def test_markup_in_a_field_of_the_patient_is_refused_quarantined_and_told_without_being_repeated(
+    aws, handler, conclude, said, field, code
+):
+    """SEC-06: through the functions, with what Step Functions makes of the refusal."""
+    described = json.loads(manifest_of(READS).model_dump_json())
+    described["sample"][field] = "<script>PT98765</script>"
+    aws.register("s-1", aws.land("s-1", MANIFEST_NAME, json.dumps(described).encode()))
+    aws.table.move("s-1", S.VALIDATING, who="t", why="t", now=NOW)
+    with pytest.raises(RejectedInputError) as refused:
+        handler("validate_files")({"submission_id": "s-1"})
+    told = {"errorMessage": str(refused.value), "errorType": "RejectedInputError"}
+    conclude(failure({"Error": "RejectedInputError", "Cause": json.dumps(told)}))
+    assert stands(aws)[0] is S.QUARANTINED
+    (entry,) = [one for one in aws.waiting() if one["why"].startswith(f"{code}: ")]
+    assert (entry["what"], entry["record"]) == ("STATE_CHANGED", "submission/s-1")
+    assert "script" not in json.dumps(aws.waiting()) + said()
