@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from pydantic import BaseModel, Field
+
 from strandline.errors import RejectedInputError, TemporaryError
 
 TOO_MANY_PARTS_FAILED: Final = "States.ExceedToleratedFailureThreshold"
@@ -16,6 +18,13 @@ TOO_MANY_PARTS_FAILED: Final = "States.ExceedToleratedFailureThreshold"
 
 _KILLED: Final = 137
 _MESSAGE_LIMIT: Final = 1000
+
+
+class CaughtError(BaseModel, frozen=True, hide_input_in_errors=True):
+    """What Step Functions catches and hands on."""
+
+    error: str = Field(alias="Error")
+    cause: str = Field(alias="Cause", default="")
 
 
 class Verdict(StrEnum):

@@ -8,21 +8,14 @@ import boto3
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.parser import event_parser
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from strandline.aws.conclusions import Alerts, conclude
 from strandline.aws.objects import S3Objects
 from strandline.aws.settings import ConclusionSettings
 from strandline.aws.submissions import SubmissionsTable
 from strandline.aws.telemetry import logger, metrics, tracer
-from strandline.causes import TOO_MANY_PARTS_FAILED, Conclusion, GivenCause, explain_failure
-
-
-class CaughtError(BaseModel, frozen=True, hide_input_in_errors=True):
-    """What Step Functions catches."""
-
-    error: str = Field(alias="Error")
-    cause: str = Field(alias="Cause", default="")
+from strandline.causes import TOO_MANY_PARTS_FAILED, CaughtError, Conclusion, GivenCause, explain_failure
 
 
 class Failure(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):

@@ -19,7 +19,7 @@ from strandline.aws.objects import S3Objects
 from strandline.aws.release_desk import start_release, suppress_codes
 from strandline.aws.releases import Releases, ReleaseStatus, ReleaseVersion
 from strandline.aws.submissions import Cause, SubmissionRecord, SubmissionsTable
-from strandline.causes import GivenCause, explain_failure
+from strandline.causes import CaughtError, GivenCause, explain_failure
 from strandline.errors import RejectedInputError
 from strandline.journey import ALLOWED_MOVES, Artifact, SubmissionState, artifact_key, release_prefix
 from strandline.trust.delivery import RELEASED, check_drafts_agree, make_delivery, verify_delivery
@@ -41,13 +41,6 @@ class ReleaseRequest(BaseModel, frozen=True, extra="forbid", hide_input_in_error
 
     submission_id: str = Field(max_length=64, pattern=r"^[a-z0-9-]+$")
     version: int = Field(ge=1, lt=10_000)
-
-
-class CaughtError(BaseModel, frozen=True, hide_input_in_errors=True):
-    """What Step Functions caught of a step."""
-
-    error: str = Field(alias="Error")
-    cause: str = Field(alias="Cause", default="")
 
 
 class FailedStep(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
